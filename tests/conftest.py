@@ -1,4 +1,4 @@
-"""What every test may rely on: `requires(name)`, the marker of a test that needs something outside the project.
+"""What every test may rely on: `requires(name)`, the marker of a test that needs something outside Quorate.
 
 Such a test skips, with its reason, where the thing is missing. On a machine that is meant to have it,
 `QUORATE_REQUIRE=postgresql` (names separated by commas) turns that skip into a failure.
