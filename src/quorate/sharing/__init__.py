@@ -1,0 +1,7 @@
+"""Shares of a key and what is done to them without knowing the scheme that uses them.
+
+`polynomial` (Shamir, Feldman, Lagrange), `access` (nested thresholds), `keyshare` (what a party holds),
+`keygen` behind the seam `generation` (a key shared between nodes), `formation` (a wallet's key between a
+committee and a device), `line` and `refresh` (a fresh line through the same key for a new set of
+factors), `statements` (what nodes sign about keys).
+"""
