@@ -1,0 +1,24 @@
+"""Groups of prime order: the one interface protocols are written against, and its backends.
+
+- `group`: `Group`, `Point`, `Scalar`, what every backend owes.
+- `secp256k1`: the product curve, on libsecp256k1.
+- `pure`: any short Weierstrass curve in Python; the tests' oracle, and how to add a curve.
+- `toy`: a 61-bit group for the simulator.
+- `registry`: groups by name. `fields`: points and scalars in messages.
+"""
+
+from quorate.groups.fields import parser_for
+from quorate.groups.group import Group, Point, Scalar
+from quorate.groups.registry import allow_toy, group_named
+from quorate.groups.secp256k1 import SECP256K1, Secp256k1Point
+
+__all__ = [
+    "SECP256K1",
+    "Group",
+    "Point",
+    "Scalar",
+    "Secp256k1Point",
+    "allow_toy",
+    "group_named",
+    "parser_for",
+]

@@ -1,0 +1,299 @@
+"""secp256k1 through the C API of libsecp256k1 (SEC 2 section 2.4.1; the library is Bitcoin Core's).
+
+The Python bindings in use are only the way to the C functions: `btclib_secp256k1` first, `coincurve` as
+the second choice; both export the same names. What is constant time and what is not follows the library's
+own statements: `ec_pubkey_create` (k*G) and `ecdh` (k*P) are, and take the secret scalars;
+`ec_pubkey_tweak_mul` is not, and takes public ones. `ecdh` hands its point to a hash callback; ours copies
+x and y, so the full point comes out.
+
+A point keeps its parsed handle, since parsing 33 bytes costs a square root (5 us) and a handle costs
+nothing to reuse. The context is randomised once at import and read-only afterwards, so threads may share it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any, Final
+
+from quorate.entropy import system_rng
+from quorate.errors import Malformed, ProofRejected, Unavailable
+from quorate.groups.group import MAX_HASH_ATTEMPTS, Group, Point, Scalar, hash_candidate, mixed, no_encoding
+
+ORDER: Final = 0xFFFFFFFF_FFFFFFFF_FFFFFFFF_FFFFFFFE_BAAEDCE6_AF48A03B_BFD25E8C_D0364141
+FIELD: Final = 0xFFFFFFFF_FFFFFFFF_FFFFFFFF_FFFFFFFF_FFFFFFFF_FFFFFFFF_FFFFFFFE_FFFFFC2F
+
+_COMPRESSED: Final = 258  # SECP256K1_EC_COMPRESSED
+_CONTEXT_NONE: Final = 1  # SECP256K1_CONTEXT_NONE
+
+
+class Secp256k1Point(Point):
+    """A point of secp256k1. As the type of a message field: always this curve, whatever the session's is."""
+
+    __slots__ = ("_encoded", "_handle")
+
+    def __init__(self, group: Secp256k1Group, handle: Any) -> None:
+        """`handle` is a valid ``secp256k1_pubkey *`` of the group's backend, or None for the identity."""
+        self.group: Secp256k1Group = group
+        self._handle: Any = handle
+        self._encoded: bytes | None = None
+
+    @property
+    def is_identity(self) -> bool:
+        return self._handle is None
+
+    def multiply(self, scalar: Scalar) -> Point:
+        group = self.group
+        if scalar.group is not group:
+            raise mixed(group, scalar.group)
+        if self._handle is None or scalar.value == 0:
+            return group.identity
+        new = group.ffi.new
+        # SEC 1 uncompressed form: the hash callback writes x and y behind the prefix
+        octets = new("unsigned char[65]")
+        octets[0] = 4
+        lib, context = group.lib, group.context
+        secret = scalar.value.to_bytes(32, "big")
+        if not lib.secp256k1_ecdh(context, octets + 1, self._handle, secret, group.copy_xy, group.null):
+            raise Malformed("libsecp256k1 refused a scalar")
+        handle = new("secp256k1_pubkey *")
+        if not lib.secp256k1_ec_pubkey_parse(context, handle, octets, 65):
+            raise Malformed("libsecp256k1 refused its own product")
+        return Secp256k1Point(group, handle)
+
+    def multiply_public(self, scalar: Scalar) -> Point:
+        group = self.group
+        if scalar.group is not group:
+            raise mixed(group, scalar.group)
+        if self._handle is None or scalar.value == 0:
+            return group.identity
+        handle = group.ffi.new("secp256k1_pubkey *", self._handle[0])
+        if not group.lib.secp256k1_ec_pubkey_tweak_mul(
+            group.context, handle, scalar.value.to_bytes(32, "big")
+        ):
+            raise Malformed("libsecp256k1 refused a scalar")
+        return Secp256k1Point(group, handle)
+
+    def to_bytes(self) -> bytes:
+        encoded = self._encoded
+        if encoded is None:
+            group = self.group
+            if self._handle is None:
+                raise no_encoding(group)
+            octets = group.ffi.new("unsigned char[33]")
+            length = group.ffi.new("size_t *", 33)
+            group.lib.secp256k1_ec_pubkey_serialize(group.context, octets, length, self._handle, _COMPRESSED)
+            encoded = self._encoded = bytes(octets)
+        return encoded
+
+    def __add__(self, other: Point) -> Point:
+        group = self.group
+        if not isinstance(other, Secp256k1Point) or other.group is not group:
+            raise mixed(group, other.group)
+        mine, theirs = self._handle, other._handle
+        if mine is None:
+            return other
+        if theirs is None:
+            return self
+        return group.combine([mine, theirs])
+
+    def __neg__(self) -> Point:
+        if self._handle is None:
+            return self
+        group = self.group
+        handle = group.ffi.new("secp256k1_pubkey *", self._handle[0])
+        group.lib.secp256k1_ec_pubkey_negate(group.context, handle)
+        return Secp256k1Point(group, handle)
+
+    def __eq__(self, other: object) -> bool:
+        if self is other:
+            return True
+        if not isinstance(other, Secp256k1Point):
+            return NotImplemented
+        if other.group is not self.group:
+            return False
+        if self._handle is None or other._handle is None:
+            return self._handle is other._handle
+        return bool(self.group.compare(self.group.context, self._handle, other._handle) == 0)
+
+    def __hash__(self) -> int:
+        return hash(self.to_bytes()) if self._handle is not None else 0
+
+
+class _Generator(Secp256k1Point):
+    """G, for whose multiples the library keeps tables: half the time of another point's."""
+
+    __slots__ = ()
+
+    def multiply(self, scalar: Scalar) -> Point:
+        group = self.group
+        if scalar.group is not group:
+            raise mixed(group, scalar.group)
+        if scalar.value == 0:
+            return group.identity
+        handle = group.ffi.new("secp256k1_pubkey *")
+        if not group.lib.secp256k1_ec_pubkey_create(group.context, handle, scalar.value.to_bytes(32, "big")):
+            raise Malformed("libsecp256k1 refused a scalar")
+        return Secp256k1Point(group, handle)
+
+    multiply_public = multiply
+
+
+@dataclass(frozen=True, slots=True)
+class Backend:
+    """One binding: its C functions, its foreign function interface, its x||y hash callback for `ecdh`."""
+
+    name: str
+    lib: Any
+    ffi: Any
+    copy_xy: Any
+
+
+class Secp256k1Group(Group):
+    """The curve on one backend. The package uses `SECP256K1`; tests make others to compare backends."""
+
+    name = "secp256k1"
+    order = ORDER
+    scalar_length = 32
+    point_length = 33
+
+    def __init__(self, backend: Backend) -> None:
+        self.backend: Final = backend.name
+        self.lib: Final = backend.lib
+        self.ffi: Final = backend.ffi
+        self.copy_xy: Final = backend.copy_xy
+        self.null: Final = backend.ffi.NULL
+        self.compare: Final = backend.lib.secp256k1_ec_pubkey_cmp
+        context = backend.lib.secp256k1_context_create(_CONTEXT_NONE)
+        self.context: Final = backend.ffi.gc(context, backend.lib.secp256k1_context_destroy)
+        if not backend.lib.secp256k1_context_randomize(self.context, system_rng(32)):
+            raise Unavailable("libsecp256k1 could not randomise its context")
+        self.identity = Secp256k1Point(self, None)
+        handle = self.ffi.new("secp256k1_pubkey *")
+        if not self.lib.secp256k1_ec_pubkey_create(self.context, handle, (1).to_bytes(32, "big")):
+            raise Unavailable("libsecp256k1 does not work here")
+        self.generator = _Generator(self, handle)
+
+    def point_from_bytes(self, data: bytes) -> Point:
+        # the library reads 65 bytes and hybrid forms as well; one point must have one encoding
+        if len(data) != 33:
+            raise Malformed(f"a secp256k1 point has 33 bytes, not {len(data)}")
+        if data[0] not in (2, 3):
+            raise Malformed("a secp256k1 point begins with 02 or 03")
+        data = bytes(data)
+        handle = self.ffi.new("secp256k1_pubkey *")
+        if not self.lib.secp256k1_ec_pubkey_parse(self.context, handle, data, 33):
+            raise Malformed("not the x coordinate of a point of secp256k1")
+        point = Secp256k1Point(self, handle)
+        point._encoded = data
+        return point
+
+    def hash_to_point(self, transcript_bytes: bytes) -> Point:
+        handle = self.ffi.new("secp256k1_pubkey *")
+        for attempt in range(MAX_HASH_ATTEMPTS):
+            candidate = hash_candidate(self, transcript_bytes, attempt, 33)
+            encoded = (b"\x03" if candidate[0] & 1 else b"\x02") + candidate[1:]
+            if self.lib.secp256k1_ec_pubkey_parse(self.context, handle, encoded, 33):
+                return Secp256k1Point(self, handle)
+        raise Malformed("no point found; the hash function is broken")
+
+    def x_coordinate(self, point: Point) -> int:
+        return int.from_bytes(point.to_bytes()[1:], "big")
+
+    def sum(self, points: Iterable[Point]) -> Point:
+        handles = []
+        for point in points:
+            if not isinstance(point, Secp256k1Point) or point.group is not self:
+                raise mixed(self, point.group)
+            if point._handle is not None:
+                handles.append(point._handle)
+        return self.combine(handles)
+
+    def combine(self, handles: list[Any]) -> Point:
+        """The sum of points given by their handles, none of them the identity's."""
+        if not handles:
+            return self.identity
+        handle = self.ffi.new("secp256k1_pubkey *")
+        pointers = self.ffi.new("secp256k1_pubkey *[]", handles)
+        # all handles being valid, the call fails only where the sum is the identity
+        if not self.lib.secp256k1_ec_pubkey_combine(self.context, handle, pointers, len(handles)):
+            return self.identity
+        return Secp256k1Point(self, handle)
+
+
+def verify_ecdsa(public: Point, digest: bytes, r: int, s: int) -> None:
+    """Check an ECDSA signature on a 32-byte digest. Raises `ProofRejected`.
+
+    Only the low-s form passes (s <= order/2), the one chains accept; its mirror image is refused.
+    """
+    group, handle = _native(public)
+    signature = group.ffi.new("secp256k1_ecdsa_signature *")
+    if len(digest) != 32 or not (0 < r < ORDER and 0 < s < ORDER):
+        raise ProofRejected("not a signature on a 32-byte digest")
+    compact = r.to_bytes(32, "big") + s.to_bytes(32, "big")
+    if not (
+        group.lib.secp256k1_ecdsa_signature_parse_compact(group.context, signature, compact)
+        and group.lib.secp256k1_ecdsa_verify(group.context, signature, bytes(digest), handle)
+    ):
+        raise ProofRejected("the ECDSA signature does not verify under this key")
+
+
+def recover(digest: bytes, r: int, s: int, recovery: int) -> Point:
+    """The public key under which (r, s) signs the digest; `recovery` is 0..3 (parity, and r overflow).
+
+    Raises `ProofRejected` if there is none. Says nothing about who the key belongs to: compare it.
+    """
+    group = SECP256K1
+    signature = group.ffi.new("secp256k1_ecdsa_recoverable_signature *")
+    if len(digest) != 32 or not (0 < r < ORDER and 0 < s < ORDER) or recovery not in range(4):
+        raise ProofRejected("not a recoverable signature on a 32-byte digest")
+    compact = r.to_bytes(32, "big") + s.to_bytes(32, "big")
+    handle = group.ffi.new("secp256k1_pubkey *")
+    parse = group.lib.secp256k1_ecdsa_recoverable_signature_parse_compact
+    if not (
+        parse(group.context, signature, compact, recovery)
+        and group.lib.secp256k1_ecdsa_recover(group.context, handle, signature, bytes(digest))
+    ):
+        raise ProofRejected("no public key fits this signature")
+    return Secp256k1Point(group, handle)
+
+
+def _native(point: Point) -> tuple[Secp256k1Group, Any]:
+    if not isinstance(point, Secp256k1Point) or point.is_identity:
+        raise ProofRejected("not a public key of secp256k1")
+    return point.group, point._handle
+
+
+def btclib_backend() -> Backend:
+    """The default binding; it brings a C callback that copies x and y out of `ecdh`."""
+    module = import_module("btclib_secp256k1")
+    return Backend("btclib", module.lib, module.ffi, module.lib.btclib_secp256k1_ecdh_hash_function_xy)
+
+
+def coincurve_backend() -> Backend:
+    """The second binding. Its callback is Python's (6 us dearer, and needs a host that permits closures)."""
+    module = import_module("coincurve._libsecp256k1")
+    ffi = module.ffi
+
+    def copy_xy(output: Any, x: Any, y: Any, _unused: Any) -> int:
+        ffi.memmove(output, x, 32)
+        ffi.memmove(output + 32, y, 32)
+        return 1
+
+    signature = "int(unsigned char *, const unsigned char *, const unsigned char *, void *)"
+    return Backend("coincurve", module.lib, ffi, ffi.callback(signature, copy_xy))
+
+
+def _first_backend() -> Backend:
+    choices: tuple[Callable[[], Backend], ...] = (btclib_backend, coincurve_backend)
+    for load in choices:
+        try:
+            return load()
+        except ImportError:
+            continue
+    # not the pure Python curve: it leaks secret scalars through time, so nobody should get it by accident
+    raise Unavailable("secp256k1 needs libsecp256k1: install btclib-secp256k1 or coincurve")
+
+
+SECP256K1: Final = Secp256k1Group(_first_backend())
