@@ -25,6 +25,7 @@ ORDER: Final = 0xFFFFFFFF_FFFFFFFF_FFFFFFFF_FFFFFFFE_BAAEDCE6_AF48A03B_BFD25E8C_
 FIELD: Final = 0xFFFFFFFF_FFFFFFFF_FFFFFFFF_FFFFFFFF_FFFFFFFF_FFFFFFFF_FFFFFFFE_FFFFFC2F
 
 _COMPRESSED: Final = 258  # SECP256K1_EC_COMPRESSED
+_UNCOMPRESSED: Final = 2  # SECP256K1_EC_UNCOMPRESSED
 _CONTEXT_NONE: Final = 1  # SECP256K1_CONTEXT_NONE
 
 
@@ -257,6 +258,22 @@ def recover(digest: bytes, r: int, s: int, recovery: int) -> Point:
     ):
         raise ProofRejected("no public key fits this signature")
     return Secp256k1Point(group, handle)
+
+
+def uncompressed(point: Point) -> bytes:
+    """65 bytes, 04 || x || y (SEC 1), for formats of others; ours use `Point.to_bytes`.
+
+    Raises `Malformed` for the identity and for a point of another group.
+    """
+    if not isinstance(point, Secp256k1Point):
+        raise Malformed("not a point of secp256k1")
+    group = point.group
+    if point.is_identity:
+        raise no_encoding(group)
+    octets = group.ffi.new("unsigned char[65]")
+    length = group.ffi.new("size_t *", 65)
+    group.lib.secp256k1_ec_pubkey_serialize(group.context, octets, length, point._handle, _UNCOMPRESSED)
+    return bytes(octets)
 
 
 def _native(point: Point) -> tuple[Secp256k1Group, Any]:
