@@ -1,0 +1,75 @@
+"""Sessions: how a protocol written as one async function becomes signed, sealed bytes on any carrier.
+
+Read in this order: `party` (what a protocol may do), `message` (what it declares), `session` (the engine),
+`envelope` and `spec` (the wire; ``docs/protocols/wire.md`` specifies it with vectors), `inbox` (what is
+refused at the door), `evidence` (what makes a blame checkable), `echo` and `journal`.
+
+A protocol, whole::
+
+    class Commit(Message, frozen=True, tag="toss.commit"):
+        digest: bytes
+
+
+    class Open(Message, frozen=True, tag="toss.open"):
+        coin: bytes
+        salt: bytes
+
+
+    TOSS = Declaration("toss", 1, Rule(Commit), Rule(Open))
+
+
+    async def toss(party: Party) -> bytes:
+        coin, salt = party.rng(32), party.rng(32)
+        party.broadcast(Commit(commit(...)))
+        commits = await party.gather(Commit)
+        party.broadcast(Open(coin, salt))
+        opened = await party.gather(Open)
+        party.blame(
+            Open, [p for p in opened if not opens(commits[p], opened[p])], "its coin is not the committed one"
+        )
+        return combine(coin, opened)
+
+
+    session = Session(spec, "alice", identity, roster, TOSS, group, toss, rng=system_rng)
+"""
+
+from quorate.session.echo import broadcast as echo_broadcast
+from quorate.session.envelope import EVERYBODY, MAX_ENVELOPE_BYTES, Envelope, Slot
+from quorate.session.evidence import Exhibit, examine
+from quorate.session.identity import Identity, KeyPair, PublicIdentity, PublicKeys
+from quorate.session.journal import Journal, MemoryJournal
+from quorate.session.message import Declaration, Message, PartyId, Path, Rule, is_party_id, tag_of
+from quorate.session.party import Party, ProtocolRun, Waiting, together
+from quorate.session.session import Session
+from quorate.session.spec import NONCE_BYTES, SessionSpec, roster_digest
+
+__all__ = [
+    "EVERYBODY",
+    "MAX_ENVELOPE_BYTES",
+    "NONCE_BYTES",
+    "Declaration",
+    "Envelope",
+    "Exhibit",
+    "Identity",
+    "Journal",
+    "KeyPair",
+    "MemoryJournal",
+    "Message",
+    "Party",
+    "PartyId",
+    "Path",
+    "ProtocolRun",
+    "PublicIdentity",
+    "PublicKeys",
+    "Rule",
+    "Session",
+    "SessionSpec",
+    "Slot",
+    "Waiting",
+    "echo_broadcast",
+    "examine",
+    "is_party_id",
+    "roster_digest",
+    "tag_of",
+    "together",
+]

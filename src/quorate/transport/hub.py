@@ -1,0 +1,229 @@
+"""The hub: opens a session with several parties and carries their envelopes.
+
+The device is the hub of its wallet's sessions, so nodes need no connection among themselves to sign; a node
+is the hub of the sessions it opens with another node. The hub may be a party itself (it hands in its local
+`Session`), or carry a session that it is no part of. It is trusted with nothing: envelopes are signed, and
+sealed where they are for one party. It can lose them, which shows as `Missing`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, TypeVar
+
+from quorate.errors import Abort, LocalError, Missing, QuorateError
+from quorate.session import EVERYBODY, Envelope, Identity, PartyId, PublicIdentity, Session, SessionSpec
+from quorate.transport.channel import Channel, ChannelClosed
+from quorate.transport.frames import Begin, Deliver, Failed, Finished, Frame, Nonce, Propose
+from quorate.transport.reports import report, restore
+
+T = TypeVar("T")
+
+DEADLINE_SECONDS: Final = 20.0
+"""Without any frame for this long, whoever is awaited counts as missing. Signing rounds take milliseconds
+of work; the margin is for phones on bad networks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """One envelope seen by the hub, for whoever wants to watch: addressing and size, never content."""
+
+    path: str
+    tag: str
+    sender: PartyId
+    recipient: PartyId
+    size: int
+
+
+Observer = Callable[[Carried], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a hosted session ended: what each remote party reported, and the agreement they shared."""
+
+    spec: SessionSpec
+    outcomes: Mapping[PartyId, bytes]
+
+
+class Hub:
+    """Runs one session over `channels`, one for each remote party.
+
+    `make_local(spec)` makes our own `Session` once the agreement is complete, or is None when the hub only
+    carries. `proposer` and `identity` sign the agreement; `own_nonces` are those of parties that speak
+    through this process. `run` raises what ended the session.
+    """
+
+    def __init__(
+        self,
+        channels: Mapping[PartyId, Channel],
+        roster: Mapping[PartyId, PublicIdentity],
+        *,
+        proposer: PartyId,
+        identity: Identity,
+        credential: bytes = b"",
+        observer: Observer | None = None,
+        deadline: float = DEADLINE_SECONDS,
+    ) -> None:
+        self._channels = dict(sorted(channels.items()))
+        self._roster = roster
+        self._proposer = proposer
+        self._identity = identity
+        self._credential = credential
+        self._observer = observer
+        self._deadline = deadline
+
+    async def run(
+        self,
+        proposal: SessionSpec,
+        own_nonces: Mapping[PartyId, bytes],
+        make_local: Callable[[SessionSpec], Session[T]] | None = None,
+    ) -> tuple[Outcome, T | None]:
+        """Agree, carry, and wait until every remote party has finished. Channels stay open."""
+        spec = await self._agree(proposal, own_nonces)
+        local = make_local(spec) if make_local is not None else None
+        outcomes = await self._carry(spec, local)
+        return Outcome(spec, outcomes), (local.result() if local is not None else None)
+
+    async def _agree(self, proposal: SessionSpec, own_nonces: Mapping[PartyId, bytes]) -> SessionSpec:
+        await self._to_all(Propose(self._proposer, self._credential, proposal))
+        answers = await asyncio.gather(*(self._expect_nonce(party) for party in self._channels))
+        spec = proposal.with_nonces({**own_nonces, **dict(zip(self._channels, answers, strict=True))})
+        roster = tuple(self._roster[party].to_bytes() for party in spec.parties)
+        await self._to_all(Begin(spec, roster, self._identity.sign(spec.id)))
+        return spec
+
+    async def _expect_nonce(self, party: PartyId) -> bytes:
+        try:
+            frame = await asyncio.wait_for(self._channels[party].receive(), self._deadline)
+        except (ChannelClosed, TimeoutError):
+            raise Missing(f"{party} has not answered", parties=[party], step="propose", needed=1) from None
+        if isinstance(frame, Failed):
+            raise restore(frame, party)
+        if not isinstance(frame, Nonce):
+            raise Abort(f"{party} answered a proposal with something else", parties=[party], step="propose")
+        return frame.nonce
+
+    async def _carry(self, spec: SessionSpec, local: Session[T] | None) -> dict[PartyId, bytes]:
+        outcomes: dict[PartyId, bytes] = {}
+        arriving: dict[asyncio.Task[Frame], PartyId] = {}
+        for party, channel in self._channels.items():
+            arriving[asyncio.ensure_future(channel.receive())] = party
+        try:
+            if local is not None:
+                await self._forward(spec, local, local.start())
+                self._raise_if_failed(local)
+            while arriving:
+                done, _ = await asyncio.wait(
+                    arriving, timeout=self._deadline, return_when=asyncio.FIRST_COMPLETED
+                )
+                if not done:
+                    await self._time_is_up(local, sorted(arriving.values()))
+                for task in sorted(done, key=arriving.__getitem__):
+                    party = arriving.pop(task)
+                    frame = self._frame(task, party, outcomes)
+                    if isinstance(frame, Finished):
+                        outcomes[party] = frame.outcome
+                        continue
+                    if isinstance(frame, Deliver):
+                        await self._forward(spec, local, frame.envelopes, sender=party)
+                        self._raise_if_failed(local)
+                    arriving[asyncio.ensure_future(self._channels[party].receive())] = party
+            if local is not None and not local.done:
+                await self._time_is_up(local, [])
+            return outcomes
+        except QuorateError as error:
+            await self._tell_all(error)
+            raise
+        finally:
+            for task in arriving:
+                task.cancel()
+
+    def _frame(self, task: asyncio.Task[Frame], party: PartyId, outcomes: Mapping[PartyId, bytes]) -> Frame:
+        try:
+            frame = task.result()
+        except ChannelClosed:
+            raise Missing(
+                f"{party} has gone in the middle of the session", parties=[party], needed=1
+            ) from None
+        if isinstance(frame, Failed):
+            raise restore(frame, party)
+        if not isinstance(frame, Deliver | Finished):
+            raise Abort(f"{party} sent a frame out of order", parties=[party])
+        return frame
+
+    async def _time_is_up(self, local: Session[T] | None, silent: Sequence[PartyId]) -> None:
+        if local is not None and not local.done:
+            await self._forward(local.spec, local, local.expire())
+            self._raise_if_failed(local)
+            if _has_ended(local):
+                return
+        raise Missing(
+            f"no answer from {', '.join(silent) or 'anybody'} in time", parties=silent, needed=len(silent)
+        )
+
+    async def _forward(
+        self,
+        spec: SessionSpec,
+        local: Session[T] | None,
+        envelopes: Sequence[bytes],
+        sender: PartyId | None = None,
+    ) -> None:
+        """Carry envelopes on; what the local party answers is carried on in turn, until it is quiet."""
+        queue = [(sender or (local.me if local else ""), data) for data in envelopes]
+        while queue:
+            waiting: dict[PartyId, list[bytes]] = {}
+            answers: list[bytes] = []
+            for origin, data in queue:
+                recipients = self._recipients(spec, origin, data)
+                if local is not None and local.me in recipients and local.me != origin:
+                    answers.extend(await asyncio.to_thread(local.receive, data))
+                for party in recipients:
+                    if party in self._channels and party != origin:
+                        waiting.setdefault(party, []).append(data)
+            for party, batch in waiting.items():
+                await self._send(party, Deliver(tuple(batch)))
+            queue = [(local.me, data) for data in answers] if local is not None else []
+
+    def _recipients(self, spec: SessionSpec, origin: PartyId, data: bytes) -> tuple[PartyId, ...]:
+        try:
+            envelope = Envelope.parse(data)
+        except LocalError as error:
+            raise Abort(f"{origin} sent what is no envelope: {error}", parties=[origin]) from None
+        if envelope.sender != origin:
+            # A party may only speak for itself; what it relays in another's name is dropped here already.
+            return ()
+        if self._observer is not None:
+            self._observer(
+                Carried(envelope.path, envelope.tag, envelope.sender, envelope.recipient, len(data))
+            )
+        return spec.parties if envelope.recipient == EVERYBODY else (envelope.recipient,)
+
+    def _raise_if_failed(self, local: Session[T] | None) -> None:
+        if local is not None and local.error is not None:
+            raise local.error
+
+    async def _send(self, party: PartyId, frame: Frame) -> None:
+        try:
+            await self._channels[party].send(frame)
+        except ChannelClosed:
+            raise Missing(f"{party} is not reachable", parties=[party], needed=1) from None
+
+    async def _to_all(self, frame: Frame) -> None:
+        for party in self._channels:
+            await self._send(party, frame)
+
+    async def _tell_all(self, error: QuorateError) -> None:
+        """Tell the parties why it is over, so that nobody waits for a deadline; the gone are passed over."""
+        frame = report(error, self._proposer)
+        for channel in self._channels.values():
+            try:
+                await channel.send(frame)
+            except LocalError:
+                continue
+
+
+def _has_ended(session: Session[T]) -> bool:
+    return session.done
