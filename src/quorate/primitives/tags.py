@@ -20,6 +20,22 @@ class Tag(StrEnum):
     PROOF_NONCE = "proof/nonce"
     SEALED_BOX = "sealed/box"
     HPKE_OPENING = "hpke/opening"
+    OT_SESSION = "ot/session"
+    OT_BLIND = "ot/blind"
+    OT_MASK = "ot/mask"
+    OT_KEY = "ot/key"
+    OT_TREE = "ot/tree"
+    OT_LEAF = "ot/leaf"
+    OT_LEAVES = "ot/leaves"
+    OT_SETUP = "ot/setup"
+    OT_CHECK = "ot/check"
+    VOLE_GADGET = "vole/gadget"
+    VOLE_CONTEXT = "vole/context"
+    VOLE_EXTEND = "vole/extend"
+    VOLE_PADS = "vole/pads"
+    VOLE_CORRECTIONS = "vole/corrections"
+    VOLE_CHALLENGE = "vole/challenge"
+    VOLE_CHECK = "vole/check"
 
     # session
     SESSION = "session/session"
@@ -51,3 +67,29 @@ class Tag(StrEnum):
     ACCOUNT = "identity/account"
     LOGIN_TOKEN = "identity/login-token"
     REQUEST = "identity/request"
+
+    # vault
+    VAULT_SCOPE = "vault/scope"
+
+    # schemes
+    ECDSA_QUORUM = "ecdsa/quorum"
+    ECDSA_SESSION = "ecdsa/session"
+    ECDSA_PRESIGNATURE = "ecdsa/presignature"
+    ECDSA_NONCE = "ecdsa/nonce"
+    ECDSA_ROUND_ONE = "ecdsa/round-one"
+    ECDSA_EXTENSION = "ecdsa/extension"
+    ECDSA_ZERO_SHARE = "ecdsa/zero-share"
+    ECDSA_ENTROPY_KEY = "ecdsa/entropy-key"
+    ECDSA_PAYLOAD = "ecdsa/payload"
+    ECDSA_REQUEST = "ecdsa/request"
+    ECDSA_CONTEXT = "ecdsa/context"
+    ECDSA_ENTROPY = "ecdsa/entropy"
+    ECDSA_DELTA = "ecdsa/delta"
+    ECDSA_SETUP = "ecdsa/setup"
+    ECDSA_SETUP_NONCE = "ecdsa/setup-nonce"
+    ECDSA_SETUP_SEED = "ecdsa/setup-seed"
+    ECDSA_SETUP_FINGERPRINT = "ecdsa/setup-fingerprint"
+    ECDSA_SETUP_CONFIRMATION = "ecdsa/setup-confirmation"
+
+    # account
+    SHARD = "account/shard"
