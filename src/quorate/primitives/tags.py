@@ -93,3 +93,14 @@ class Tag(StrEnum):
 
     # account
     SHARD = "account/shard"
+
+    # testing
+    UNSAFE_IDENTITY = "testing/unsafe-identity"
+    UNSAFE_SIGNATURE = "testing/unsafe-signature"
+    UNSAFE_PAD = "testing/unsafe-pad"
+    UNSAFE_MAC = "testing/unsafe-mac"
+    UNSAFE_OPENING = "testing/unsafe-opening"
+    SIMULATION_SEED = "testing/simulation-seed"
+    SIMULATION_TRACE = "testing/simulation-trace"
+    TOSS_COMMITMENT = "testing/toss-commitment"
+    TOSS_COIN = "testing/toss-coin"

@@ -1,0 +1,11 @@
+"""Accounts and their keys: who holds which share of what, and what each may ask for. Pure rules, no IO.
+
+`records` says what is known of a key, `presets` which structures are offered, `rules` who may do what now,
+`sentences` tells a person what a structure means.
+"""
+
+from quorate.account.presets import structure_for
+from quorate.account.records import Factor, FactorKind, KeyRecord, Member, State
+from quorate.account.sentences import survival
+
+__all__ = ["Factor", "FactorKind", "KeyRecord", "Member", "State", "structure_for", "survival"]
