@@ -37,17 +37,21 @@ def decode(kind: type[S], data: bytes, parse: Parse | None = None, *, limit: int
     types, missing, extra or trailing data, an integer spelled wide.
     """
     if len(data) > limit:
-        raise LimitExceeded(f"{kind.__name__}: {len(data)} bytes, at most {limit} are read")
+        raise LimitExceeded(f"{_name(kind)}: {len(data)} bytes, at most {limit} are read")
     try:
         value: S = _decoder(cast(Any, kind), parse).decode(data)
     except Malformed:
         raise
     except (msgspec.MsgspecError, ValueError, TypeError, RecursionError) as error:
         # msgspec wraps errors of the hook: show the hook's own words where there are some
-        raise Malformed(f"{kind.__name__}: {error.__cause__ or error}") from None
+        raise Malformed(f"{_name(kind)}: {error.__cause__ or error}") from None
     if encode(value) != bytes(data):
-        raise Malformed(f"{kind.__name__}: not the canonical encoding")
+        raise Malformed(f"{_name(kind)}: not the canonical encoding")
     return value
+
+
+def _name(kind: Any) -> str:
+    return getattr(kind, "__name__", "value")  # a union of types has none
 
 
 def _foreign(value: Any) -> Any:
