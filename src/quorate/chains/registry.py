@@ -1,0 +1,88 @@
+"""Finding the family of a chain by its CAIP-2 namespace, and one `Chains` object for a process.
+
+A family is an entry point of the group ``quorate.chains`` whose name is the namespace it speaks for; it is
+imported when a payload first names it. The name decides, so that no family is loaded to ask what it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from threading import Lock
+from typing import Any, Final
+
+from quorate.chains.chain import Chain, Decoded, Family, Request, Signature, Signed
+from quorate.errors import LocalError, Refused
+
+GROUP: Final = "quorate.chains"
+
+
+class Chains:
+    """All chains a process signs for: those the families bring, and the rows of its configuration."""
+
+    def __init__(self, rows: Iterable[Chain] = ()) -> None:
+        self._rows = tuple(rows)
+        self._families: dict[str, Family] = {}
+        self._lock = Lock()
+
+    def decode(self, payload: bytes, public_key: Any) -> Decoded:
+        """See `Family.decode`; `Refused` with code ``unknown-chain`` for a namespace nobody speaks for."""
+        request = Request.from_payload(payload)
+        return self.family(request.chain).decode(payload, public_key)
+
+    def attach(self, decoded: Decoded, signatures: Iterable[Signature]) -> Signed:
+        """See `Family.attach`."""
+        return self.family(decoded.chain.caip2).attach(decoded, tuple(signatures))
+
+    def address(self, caip2: str, public_key: Any) -> str:
+        """The account of a public key on a chain."""
+        return self.family(caip2).address(public_key)
+
+    def chain(self, caip2: str) -> Chain:
+        """The row of a chain. `Refused` with code ``unknown-chain`` when there is none."""
+        row = self.family(caip2).chains.get(caip2)
+        if row is None:
+            raise unknown(caip2)
+        return row
+
+    def warm(self, *namespaces: str) -> None:
+        """Load the libraries behind these families (all, when none is named) before they are needed.
+
+        Takes most of a second of CPU for Ethereum: call it in a thread, once the process is ready.
+        """
+        from importlib.metadata import entry_points
+
+        for namespace in namespaces or sorted(point.name for point in entry_points(group=GROUP)):
+            self.family(f"{namespace}:").warm()
+
+    def family(self, caip2: str) -> Family:
+        """The family that speaks for a CAIP-2 id."""
+        namespace = caip2.partition(":")[0]
+        with self._lock:
+            if namespace not in self._families:
+                self._families[namespace] = self._load(namespace)
+            return self._families[namespace]
+
+    def _load(self, namespace: str) -> Family:
+        from importlib.metadata import entry_points
+
+        points = tuple(entry_points(group=GROUP, name=namespace))
+        if not points:
+            raise unknown(namespace)
+        if len({point.value for point in points}) > 1:
+            raise LocalError(
+                f"chains of {namespace}: installed twice, as {', '.join(p.value for p in points)}"
+            )
+        kind = points[0].load()
+        family = kind(tuple(row for row in self._rows if row.namespace == namespace))
+        if not isinstance(family, Family) or family.namespace != namespace:
+            raise LocalError(f"chains of {namespace}: {points[0].value} is not a Family of that namespace")
+        return family
+
+
+def unknown(caip2: str) -> Refused:
+    """The refusal of a chain without a row."""
+    shown = caip2[:64].encode("ascii", "backslashreplace").decode()
+    return Refused(
+        f"chain {shown} is not known here; add a row for it to the configuration if you mean to sign for it",
+        code="unknown-chain",
+    )
