@@ -31,7 +31,7 @@ class Tag(StrEnum):
     OT_CHECK = "ot/check"
     VOLE_GADGET = "vole/gadget"
     VOLE_CONTEXT = "vole/context"
-    VOLE_EXTEND = "vole/extend"
+    VOLE_STREAMS = "vole/streams"
     VOLE_PADS = "vole/pads"
     VOLE_CORRECTIONS = "vole/corrections"
     VOLE_CHALLENGE = "vole/challenge"

@@ -95,15 +95,21 @@ class AccessStructure:
         """Whether these parties together hold the key (more than enough is still enough)."""
         return _satisfied(self.root, self._known(signers))
 
-    def minimal(self, available: Iterable[str]) -> frozenset[str]:
+    def minimal(self, available: Iterable[str], *, including: str | None = None) -> frozenset[str]:
         """An exact signer set out of `available`: in each group the members at the lowest points.
 
-        Raises `NotAuthorised`, naming who is missing and how many of them are needed.
+        `including` names one who must be in it. Raises `NotAuthorised`, naming who is missing and how many
+        of them are needed.
         """
         names = self._known(available)
+        if including is not None and including not in names:
+            raise Malformed(f"{including} is not among those available")
         if not _satisfied(self.root, names):
             raise _shortage(self.root, names)
-        return frozenset(_lowest(self.root, names))
+        chosen = frozenset(_lowest(self.root, names, including))
+        if including is not None and including not in chosen:
+            raise _shortage(_short_group_around(self.root, including, names), names)
+        return chosen
 
     def coefficient(self, party: str, signers: Iterable[str], order: int) -> int:
         """c with sum over the signers of c * share = key (mod `order`).
@@ -165,13 +171,21 @@ def _satisfied(member: Member, names: frozenset[str]) -> bool:
     return sum(_satisfied(child, names) for child in member.members) >= member.needed
 
 
-def _lowest(member: Member, names: frozenset[str]) -> Iterator[str]:
+def _lowest(member: Member, names: frozenset[str], including: str | None) -> Iterator[str]:
     if isinstance(member, Leaf):
         yield member.name
         return
     able = [child for child in member.members if _satisfied(child, names)]
+    able.sort(key=lambda child: including not in child.leaves)  # stable: otherwise by point
     for child in able[: member.needed]:
-        yield from _lowest(child, names)
+        yield from _lowest(child, names, including)
+
+
+def _short_group_around(group: Threshold, name: str, names: frozenset[str]) -> Threshold:
+    around = next(child for child in group.members if name in child.leaves)
+    if isinstance(around, Leaf) or not _satisfied(group, names):
+        return group
+    return _short_group_around(around, name, names)
 
 
 def _coefficients(

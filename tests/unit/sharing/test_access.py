@@ -259,3 +259,14 @@ def deal(member: expression.Member, value: int, shares: dict[str, int]) -> None:
     coefficients = [value] + [value * 31 + 17 * k + 5 for k in range(1, member.needed)]
     for child in member.members:
         deal(child, sum(c * child.point**k for k, c in enumerate(coefficients)) % Q, shares)
+
+
+def test_a_minimal_set_can_be_asked_to_include_someone() -> None:
+    structure = AccessStructure.parse(PERSONAL)
+    everybody = structure.leaves
+    assert structure.minimal(everybody, including="backup") == {"n1", "n2", "n3", "backup"}
+    assert structure.minimal(everybody, including="n5") == {"n1", "n2", "n5", "device"}
+    with pytest.raises(NotAuthorised, match="present: n5"):
+        structure.minimal(["n5", "device", "backup"], including="n5")
+    with pytest.raises(Malformed, match="not among"):
+        structure.minimal(["device", "backup"], including="n5")
