@@ -22,7 +22,7 @@ WIDE_MARGIN: Final = 16
 """Extra bytes of a value that is reduced modulo the order: the bias is then below 2^-128."""
 
 MAX_HASH_ATTEMPTS: Final = 256
-"""Candidates tried by `Group.hash_to_point`. On secp256k1 each fits with probability one half, so the chance to
+"""Candidates tried by `Group.hash_to_point`. On secp256k1 half of all candidates fit, so the chance to
 need more is 2^-256; the limit only turns a programming error into an exception."""
 
 

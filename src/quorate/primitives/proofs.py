@@ -30,7 +30,7 @@ class SchnorrProof(Canonical, frozen=True):
         """Prove knowledge of `secret`, where `point` is its multiple of the generator."""
         group = point.group
         _refuse_identity(point)
-        nonce = _nonce(tag, context, secret, rng)
+        nonce = _nonce(tag, context, secret, (point,), rng)
         commitment = group.generator.multiply(nonce)
         return cls(commitment, nonce + _schnorr_challenge(tag, context, point, commitment) * secret)
 
@@ -58,7 +58,7 @@ class DleqProof(Canonical, frozen=True):
         """Prove `point` = secret * G and `other` = secret * `base`."""
         group = point.group
         _refuse_identity(point, base, other)
-        nonce = _nonce(tag, context, secret, rng)
+        nonce = _nonce(tag, context, secret, (point, base, other), rng)
         commitments = group.generator.multiply(nonce), base.multiply(nonce)
         challenge = _dleq_challenge(tag, context, (point, base, other, *commitments))
         return cls(*commitments, nonce + challenge * secret)
@@ -92,10 +92,14 @@ def _dleq_challenge(tag: Tag, context: bytes, statement: tuple[Point, ...]) -> S
     return transcript.challenge(statement[0].group)
 
 
-def _nonce(tag: Tag, context: bytes, secret: Scalar, rng: Rng) -> Scalar:
-    """Hedged: fresh randomness hashed with the secret, so that a broken generator alone reveals nothing."""
-    group = secret.group
-    nonce = scalar(Tag.PROOF_NONCE, group, rng(32), secret.to_bytes(), tag.value.encode(), context)
+def _nonce(tag: Tag, context: bytes, secret: Scalar, statement: tuple[Point, ...], rng: Rng) -> Scalar:
+    """Hedged: randomness hashed with the secret and the statement. A generator that repeats itself then
+    repeats a nonce only for the very same proof, and one that is guessed does not give the nonce away.
+    """
+    fields = (point.to_bytes() for point in statement)
+    nonce = scalar(
+        Tag.PROOF_NONCE, secret.group, rng(32), secret.to_bytes(), tag.value.encode(), context, *fields
+    )
     if nonce.is_zero:
         raise LocalError("a proof's nonce came out as zero; try again")
     return nonce
