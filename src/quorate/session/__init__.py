@@ -35,7 +35,7 @@ A protocol, whole::
 
 from quorate.session.echo import broadcast as echo_broadcast
 from quorate.session.envelope import EVERYBODY, MAX_ENVELOPE_BYTES, Envelope, Slot
-from quorate.session.evidence import Exhibit, examine
+from quorate.session.evidence import Exhibit, Finding, Offence, convict, examine
 from quorate.session.identity import Identity, KeyPair, PublicIdentity, PublicKeys
 from quorate.session.journal import Journal, MemoryJournal
 from quorate.session.message import Declaration, Message, PartyId, Path, Rule, is_party_id, tag_of
@@ -50,11 +50,13 @@ __all__ = [
     "Declaration",
     "Envelope",
     "Exhibit",
+    "Finding",
     "Identity",
     "Journal",
     "KeyPair",
     "MemoryJournal",
     "Message",
+    "Offence",
     "Party",
     "PartyId",
     "Path",
@@ -66,6 +68,7 @@ __all__ = [
     "SessionSpec",
     "Slot",
     "Waiting",
+    "convict",
     "echo_broadcast",
     "examine",
     "is_party_id",

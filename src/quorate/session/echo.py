@@ -8,13 +8,13 @@ signed, are the evidence (Goldwasser-Lindell, "Secure Multi-Party Computation wi
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Annotated, TypeVar
+from collections.abc import Iterable, Mapping
+from typing import Annotated, NoReturn, TypeVar
 
 import msgspec
 
 from quorate.encoding import encode
-from quorate.errors import Blame, ProofRejected, QuorateError, Suspicion
+from quorate.errors import Blame, LocalError, QuorateError
 from quorate.primitives.tags import Tag
 from quorate.primitives.transcript import digest
 from quorate.session.envelope import EVERYBODY, Envelope
@@ -46,8 +46,8 @@ def rules(path: Path, seen_limit: int) -> tuple[Rule, Rule]:
 async def broadcast(party: Party, message: M, *, step: str = "") -> dict[PartyId, M]:
     """Broadcast, gather everybody's, and make sure that all have the same. Others' messages, sorted.
 
-    Raises `Blame` on whoever signed two versions. If views differ and nobody can show two signed
-    versions, someone lied about its view: `Suspicion` of those whose digest does not match what they sent.
+    Raises `Blame` on whoever signed two versions, or vouched for a view that it then could not show. Either
+    way the evidence needs no secret, so nobody is merely suspected.
     """
     party.broadcast(message)
     others = await party.gather(type(message))
@@ -59,38 +59,72 @@ async def confirm(
     party: Party, kind: type[Message], *, senders: Iterable[PartyId] | None = None, step: str = ""
 ) -> None:
     """Compare views of a broadcast of `kind` that has been gathered from `senders` (default: all)."""
+    views = gathered(party, kind, senders)
+    party.broadcast(Echo(view_digest(party, views)))
+    echoes = await party.gather(Echo)
+    await compare(party, kind, views, {name: echo.digest for name, echo in echoes.items()}, Echo, step=step)
+
+
+def gathered(
+    party: Party, kind: type[Message], senders: Iterable[PartyId] | None = None
+) -> dict[PartyId, bytes]:
+    """The envelopes of a broadcast as we have them, our own included: our view."""
     asked = party.parties if senders is None else tuple(senders)
     views = {name: data for name, data in party.envelopes(kind).items() if name in asked}
     if party.me in asked:
         views[party.me] = party.own_envelope(kind)
-    mine = _digest(party, views)
-    party.broadcast(Echo(mine))
-    echoes = await party.gather(Echo)
-    if all(echo.digest == mine for echo in echoes.values()):
+    return views
+
+
+async def compare(
+    party: Party,
+    kind: type[Message],
+    views: dict[PartyId, bytes],
+    digests: Mapping[PartyId, bytes],
+    vouched: type[Message],
+    *,
+    step: str = "",
+) -> None:
+    """Compare our view with the others' digests of theirs, which they sent in broadcasts of type `vouched`.
+
+    For protocols that carry the digest in a message of their own and so save the round of `confirm`.
+    """
+    mine = view_digest(party, views)
+    # Only those who vouched for another view have anything to show. Whoever agrees with us may be done: it
+    # can have been told other digests than we were, and will then never send its own.
+    differing = [name for name, theirs in digests.items() if theirs != mine]
+    if not differing:
         return
     party.broadcast(Seen(tuple(views[name] for name in sorted(views))))
-    seen = await party.gather(Seen)
-    for reporter, report in seen.items():
+    reports = await party.gather(Seen, differing)
+    step = step or tag_of(kind)
+    for reporter, report in reports.items():
         shown = _shown(party, report, kind)
-        for sender, envelope in shown.items():
-            if sender in views and envelope != views[sender]:
-                exhibits = [encode(Exhibit(views[sender], b"")), encode(Exhibit(envelope, b""))]
-                raise Blame(
-                    f"{sender} told different parties different things ({tag_of(kind)})",
-                    parties=[sender],
-                    step=step or tag_of(kind),
-                    evidence=exhibits,
-                )
-        if echoes[reporter].digest != mine:
-            raise Suspicion(
-                f"{reporter} reported a view of {tag_of(kind)} that it could not show",
-                parties=[party.me, reporter],
-                step=step or tag_of(kind),
+        if list(shown) != sorted(views) or view_digest(party, shown) != digests[reporter]:
+            party.blame(
+                (vouched, Seen), [reporter], f"vouched for a view of {tag_of(kind)} it can't show", step=step
             )
-    raise QuorateError("echo: views differ without a difference")  # pragma: no cover - excluded above
+        for sender, envelope in shown.items():
+            if envelope != views[sender]:
+                _accuse(party, kind, sender, views[sender], envelope, step)
+    raise LocalError("echo: views differ without a difference")  # pragma: no cover - excluded above
 
 
-def _digest(party: Party, views: dict[PartyId, bytes]) -> bytes:
+def _accuse(
+    party: Party, kind: type[Message], sender: PartyId, ours: bytes, theirs: bytes, step: str
+) -> NoReturn:
+    if sender == party.me:
+        raise LocalError(f"somebody shows a {tag_of(kind)} signed with our key that we did not send")
+    raise Blame(
+        f"{sender} told different parties different things ({tag_of(kind)})",
+        parties=[sender],
+        step=step,
+        evidence=[encode(Exhibit(ours, b"")), encode(Exhibit(theirs, b""))],
+    )
+
+
+def view_digest(party: Party, views: dict[PartyId, bytes]) -> bytes:
+    """The digest that stands for a view."""
     fields = [field for name in sorted(views) for field in (name.encode(), views[name])]
     return digest(Tag.ECHO, party.session_id, party.path.encode(), *fields)
 
@@ -104,7 +138,7 @@ def _shown(party: Party, report: Seen, kind: type[Message]) -> dict[PartyId, byt
             if envelope.sender not in party.parties:
                 continue
             envelope.verify(party.identity_of(envelope.sender))
-        except (QuorateError, ProofRejected):
+        except QuorateError:
             continue
         here = (envelope.session, envelope.path, envelope.tag, envelope.recipient)
         if here == (party.session_id, party.path, tag_of(kind), EVERYBODY):

@@ -16,12 +16,12 @@ from quorate.encoding import MAX_MESSAGE_BYTES, Canonical, decode, encode
 from quorate.primitives.tags import Tag
 from quorate.primitives.transcript import digest
 from quorate.session.identity import Identity, PublicIdentity
-from quorate.session.message import MAX_PATH_BYTES, PartyId, Path
+from quorate.session.message import ENVELOPE_OVERHEAD, MAX_PATH_BYTES, PartyId, Path
 
 EVERYBODY: Final = ""
 """The recipient of a broadcast."""
 
-MAX_ENVELOPE_BYTES: Final = MAX_MESSAGE_BYTES + 1024
+MAX_ENVELOPE_BYTES: Final = MAX_MESSAGE_BYTES + ENVELOPE_OVERHEAD
 """A message of full size with its addressing, box and signature."""
 
 

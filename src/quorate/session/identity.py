@@ -15,7 +15,7 @@ from nacl.bindings import crypto_sign, crypto_sign_open, crypto_sign_seed_keypai
 from nacl.exceptions import BadSignatureError
 
 from quorate.entropy import Rng
-from quorate.errors import Malformed, ProofRejected
+from quorate.errors import LocalError, Malformed, ProofRejected
 from quorate.groups import Point, Scalar
 from quorate.groups.secp256k1 import SECP256K1
 from quorate.primitives import hpke
@@ -111,7 +111,12 @@ class PublicKeys(PublicIdentity):
         return hpke.seal(self.sealing, info, b"", plaintext, rng)
 
     def open_with(self, opening: bytes, box: bytes, info: bytes) -> bytes:
-        plaintext = hpke.open_with(hpke.Opening.from_bytes(opening), self.sealing, info, b"", box)
+        hpke.encapsulation(box)  # a box of the wrong shape is its sender's fault, whatever the opening says
+        try:
+            published = hpke.Opening.from_bytes(opening)
+        except LocalError as error:
+            raise ProofRejected(f"opening: {error}") from None
+        plaintext = hpke.open_with(published, self.sealing, info, b"", box)
         if plaintext is None:
             raise Malformed("a sealed body that does not open for its recipient")
         return plaintext

@@ -98,13 +98,13 @@ class Inbox:
                 f"{slot.sender} sent two different messages in one place ({slot})",
                 parties=[slot.sender],
                 step=slot.tag,
-                evidence=[encode(Exhibit(known.envelope, b"")), encode(Exhibit(bytes(data), b""))],
+                evidence=[encode(Exhibit(known.envelope, b"")), encode(Exhibit(data, b""))],
             )
-        self._stored[slot.sender] += len(data)
-        if self._stored[slot.sender] > self._declaration.sender_limit:
+        if self._stored[slot.sender] + len(data) > self._declaration.sender_limit:
             self.dropped["over the sender's limit"] += 1
             return None
-        self._entries[slot] = Entry(self._read(envelope, slot, rule, data), bytes(data))
+        self._entries[slot] = Entry(self._read(envelope, slot, rule, data), data)
+        self._stored[slot.sender] += len(data)
         self.arrivals.setdefault(slot.path, []).append(slot)
         return slot
 
@@ -151,7 +151,7 @@ class Inbox:
 
     def _unreadable(self, slot: Slot, data: bytes) -> Exhibit:
         try:
-            return self._exhibit(slot, bytes(data))
+            return self._exhibit(slot, data)
         except LocalError:
             # The box is not even of the right shape: the envelope alone shows that.
-            return Exhibit(bytes(data), b"")
+            return Exhibit(data, b"")

@@ -12,7 +12,9 @@ from collections.abc import Sequence
 from typing import Protocol
 
 Record = tuple[bytes, tuple[bytes, ...]]
-"""One event and what it made leave: an inbound envelope (empty for a deadline) and outbound envelopes."""
+"""One event and what it made leave: an inbound envelope (or one byte for the start or a deadline, see
+`quorate.session.session`) and outbound envelopes. What was dropped at the door changes nothing and is not
+recorded."""
 
 
 class Journal(Protocol):

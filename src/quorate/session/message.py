@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, TypeAlias
 
-from quorate.encoding import Canonical
+from quorate.encoding import MAX_MESSAGE_BYTES, Canonical
 
 PartyId: TypeAlias = str
 """A party's name in a session: lower-case letters, digits and dashes, at most 32."""
@@ -31,6 +31,10 @@ MAX_PATH_BYTES: Final = 128
 
 MAX_FORKS_BY_NUMBER: Final = 64
 """``*`` in a rule's path also admits the numbers below this, for forks that are counted, not named."""
+
+
+ENVELOPE_OVERHEAD: Final = 1024
+"""More than addressing, box and signature ever add to an encoded message."""
 
 
 class Message(Canonical, frozen=True, tag="message"):
@@ -69,13 +73,20 @@ class Rule:
     unicast: bool = False
     limit: int = 1 << 16
 
+    def __post_init__(self) -> None:
+        if not 0 < self.limit <= MAX_MESSAGE_BYTES:
+            raise ValueError(f"{tag_of(self.kind)}: the limit must be 1 to {MAX_MESSAGE_BYTES} bytes")
+        if self.path and not all(label == "*" or is_label(label) for label in self.path.split("/")):
+            raise ValueError(f"{tag_of(self.kind)}: {self.path!r} is no path")
+
 
 class Declaration:
     """The name, version and slots of a protocol.
 
-    `sender_limit` bounds what one sender may have stored in one session's inbox, in bytes: an early
-    message is kept, a flood is not. By default it is the sum over all rules (64-fold for ``*`` paths),
-    capped at 8 MiB.
+    A message type may have several rules, one for each path it lives on; in all of them it is a broadcast,
+    or in all of them unicast. `sender_limit` bounds what one sender may have stored in one session's inbox,
+    in bytes of envelopes: an early message is kept, a flood is not. By default it is the sum over all rules
+    (64-fold for ``*`` paths), capped at 8 MiB.
     """
 
     MAX_SENDER_BYTES: Final = 8 << 20
@@ -84,22 +95,30 @@ class Declaration:
         self.name = name
         self.version = version
         self.rules = rules
-        self._by_tag = {tag_of(rule.kind): rule for rule in rules}
-        if len(self._by_tag) != len(rules):
-            raise ValueError(f"{name}: a message type is declared twice")
-        total = sum(rule.limit * (MAX_FORKS_BY_NUMBER if "*" in rule.path else 1) for rule in rules)
+        self._by_tag: dict[str, list[Rule]] = {}
+        for rule in rules:
+            same = self._by_tag.setdefault(tag_of(rule.kind), [])
+            if any(rule.path == other.path for other in same):
+                raise ValueError(f"{name}: {tag_of(rule.kind)} is declared twice on one path")
+            if any(rule.kind is not other.kind or rule.unicast != other.unicast for other in same):
+                raise ValueError(f"{name}: the rules of {tag_of(rule.kind)} contradict each other")
+            same.append(rule)
+        total = sum(
+            (rule.limit + ENVELOPE_OVERHEAD) * (MAX_FORKS_BY_NUMBER if "*" in rule.path else 1)
+            for rule in rules
+        )
         self.sender_limit = min(total, self.MAX_SENDER_BYTES) if sender_limit is None else sender_limit
 
     def rule(self, tag: str, path: Path, parties: tuple[PartyId, ...]) -> Rule | None:
         """The rule that admits a slot, or None."""
-        found = self._by_tag.get(tag)
-        if found is None or not _admits(found.path, path, parties):
-            return None
-        return found
+        for rule in self._by_tag.get(tag, ()):
+            if _admits(rule.path, path, parties):
+                return rule
+        return None
 
-    def rule_for(self, kind: type[Message]) -> Rule:
-        """The rule of a message type; `KeyError` when the protocol never declared it."""
-        return self._by_tag[tag_of(kind)]
+    def is_unicast(self, kind: type[Message]) -> bool:
+        """Whether messages of this type are sealed to one; `KeyError` when the protocol never declared it."""
+        return self._by_tag[tag_of(kind)][0].unicast
 
 
 @lru_cache(maxsize=4096)
@@ -107,7 +126,10 @@ def _admits(pattern: Path, path: Path, parties: tuple[PartyId, ...]) -> bool:
     wanted, given = pattern.split("/"), path.split("/")
     if len(wanted) != len(given) or len(path) > MAX_PATH_BYTES:
         return False
-    return all(w == g or (w == "*" and _is_fork(g, parties)) for w, g in zip(wanted, given, strict=True))
+    return all(
+        _is_fork(label, parties) if pattern_label == "*" else label == pattern_label
+        for pattern_label, label in zip(wanted, given, strict=True)
+    )
 
 
 def _is_fork(label: str, parties: tuple[PartyId, ...]) -> bool:

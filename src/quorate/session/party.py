@@ -125,7 +125,9 @@ class Party:
         When the host's deadline passes first, `Missing` is raised; with `at_least`, what has come is
         enough if there is that much of it.
         """
-        wanted = tuple(sorted(self.others if senders is None else senders))
+        wanted = self.others if senders is None else tuple(sorted(senders))
+        if not set(wanted) <= set(self.others):
+            raise ValueError("messages are gathered from other parties of this session")
         needed = len(wanted) if at_least is None else at_least
         begun = self._core.deadlines
         while True:
@@ -222,13 +224,13 @@ class Party:
         return self._core.own[Slot(self.path, tag_of(kind), self.me)]
 
     def _exhibits(self, kind: type[Message], party: PartyId) -> list[Exhibit]:
-        unicast = self._core.declaration.rule_for(kind).unicast
+        unicast = self._core.declaration.is_unicast(kind)
         slot = Slot(self.path, tag_of(kind), party, self.me if unicast else EVERYBODY)
         exhibit = self._core.inbox.exhibit(slot)
         return [] if exhibit is None else [exhibit]
 
     def _present(self, kind: type[M], senders: Sequence[PartyId]) -> dict[PartyId, M]:
-        unicast = self._core.declaration.rule_for(kind).unicast
+        unicast = self._core.declaration.is_unicast(kind)
         tag = tag_of(kind)
         found: dict[PartyId, M] = {}
         for sender in senders:
@@ -252,19 +254,27 @@ async def together(*coroutines: Coroutine[Any, Any, Any]) -> list[Any]:
     running = dict(enumerate(coroutines))
     try:
         while running:
-            waiting = None
+            waits: list[Waiting] = []
             for index in sorted(running):
                 try:
-                    waiting = running[index].send(None)
+                    waits.append(running[index].send(None))
                 except StopIteration as stop:
                     results[index] = stop.value
                     del running[index]
-            if running and waiting is not None:
-                await _pause(waiting)
+            if waits:
+                await _pause(_all_of(waits))
     finally:
         for coroutine in running.values():
             coroutine.close()
     return results
+
+
+def _all_of(waits: Sequence[Waiting]) -> Waiting:
+    if len(waits) == 1:
+        return waits[0]
+    tags = dict.fromkeys(wait.tag for wait in waits)
+    parties = {party for wait in waits for party in wait.parties}
+    return Waiting("/".join(tags), waits[0].path, tuple(sorted(parties)))
 
 
 @types.coroutine

@@ -13,7 +13,7 @@ from typing import Any, Final, Generic, TypeVar
 
 from quorate.encoding import encode
 from quorate.entropy import Rng, SeededRng
-from quorate.errors import LocalError, Malformed, QuorateError
+from quorate.errors import LimitExceeded, LocalError, Malformed, QuorateError
 from quorate.groups import Group
 from quorate.session.envelope import EVERYBODY, Slot, seal_info, write
 from quorate.session.identity import Identity, PublicIdentity
@@ -25,6 +25,8 @@ from quorate.session.spec import SessionSpec, roster_digest
 
 T = TypeVar("T")
 
+# What a journal's record holds in place of an envelope. Neither is an envelope, and only the host's own call
+# makes one: the same byte from the network is malformed, dropped, and never recorded.
 _START: Final = b"\x00"
 _DEADLINE: Final = b"\x01"
 
@@ -88,29 +90,33 @@ class Session(Generic[T]):
         if earlier is None:
             seed = self._rng(32)
             self._journal.begin(self.id, seed)
-            outbound = self._begin(SeededRng(seed))
-            self._journal.append(self.id, _START, outbound)
-            return outbound
+            return self._record(_START, self._begin(SeededRng(seed)))
         seed, records = earlier
-        sent: list[bytes] = []
         if not records:
-            outbound = self._begin(SeededRng(seed))
-            self._journal.append(self.id, _START, outbound)
-            return outbound
+            return self._record(_START, self._begin(SeededRng(seed)))
+        sent: list[bytes] = []
         for index, (event, recorded) in enumerate(records):
-            outbound = self._begin(SeededRng(seed)) if index == 0 else self._step(event)
+            outbound = self._begin(SeededRng(seed)) if index == 0 else self._replay(event)
             if tuple(outbound) != tuple(recorded):
-                raise LocalError("a journaled session did not replay to what it had sent; it is abandoned")
+                error = LocalError("a journaled session did not replay to what it had sent; it is abandoned")
+                self._close(error)
+                raise error
             sent.extend(outbound)
         return sent
 
     def receive(self, data: bytes) -> list[bytes]:
         """Take in one envelope; the envelopes to send because of it. Never raises for bad input."""
-        return self._event(bytes(data))
+        data = bytes(data)
+        if self._is_over() or not self._take(data):
+            return []
+        return self._record(data, self._flush())
 
     def expire(self) -> list[bytes]:
         """The host's deadline has passed: what is awaited now is missing."""
-        return self._event(_DEADLINE)
+        if self._is_over():
+            return []
+        self._miss()
+        return self._record(_DEADLINE, self._flush())
 
     def result(self) -> T:
         """What the protocol returned; raises what ended it, or `LocalError` while it runs."""
@@ -143,33 +149,46 @@ class Session(Generic[T]):
         self._advance()
         return self._flush()
 
-    def _event(self, event: bytes) -> list[bytes]:
+    def _is_over(self) -> bool:
         if self._coroutine is None:
             raise LocalError("start the session first")
-        if self.done:
-            return []
-        before = sum(self._inbox.dropped.values())
-        outbound = self._step(event)
-        if self._journal is not None and sum(self._inbox.dropped.values()) == before:
-            self._journal.append(self.id, event, outbound)
-        return outbound
+        return self.done
 
-    def _step(self, event: bytes) -> list[bytes]:
-        core = self._core
-        if core is None or self.done:
-            return []
-        if event == _DEADLINE:
-            core.deadlines += 1
-            self._advance()
-            return self._flush()
+    def _take(self, data: bytes) -> bool:
+        """Whether an envelope has changed anything; one that was dropped has not."""
         try:
-            slot = self._inbox.deliver(event)
+            slot = self._inbox.deliver(data)
         except QuorateError as error:
             self._close(error)
-            return self._flush()
-        if slot is not None:
-            self._advance()
+            return True
+        if slot is None:
+            return False
+        self._advance()
+        return True
+
+    def _miss(self) -> None:
+        self._running().deadlines += 1
+        self._advance()
+
+    def _replay(self, event: bytes) -> list[bytes]:
+        if event == _DEADLINE:
+            self._miss()
+        else:
+            self._take(event)
         return self._flush()
+
+    def _record(self, event: bytes, outbound: list[bytes]) -> list[bytes]:
+        """Journal an event before its answer leaves; gives the answer."""
+        if self._journal is None:
+            return outbound
+        try:
+            self._journal.append(self.id, event, outbound)
+        except BaseException:
+            # Memory is now ahead of the disk. Going on would sign what a replay never signs again, which is
+            # equivocation: this object is dead, and the next one starts from what the disk holds.
+            self._close(LocalError("the session's journal could not be written; start it again from there"))
+            raise
+        return outbound
 
     def _advance(self) -> None:
         if self._coroutine is None:
@@ -182,6 +201,10 @@ class Session(Generic[T]):
             self.done = True
         except QuorateError as error:
             self._close(error)
+        except Exception:
+            # A mistake in the protocol's code: the host hears of it, and the session does not linger.
+            self._close(LocalError("the protocol ended by an error of its own code"))
+            raise
 
     def _close(self, error: QuorateError) -> None:
         self.error = error
@@ -200,12 +223,16 @@ class Session(Generic[T]):
         if rule is None or rule.unicast != (recipient != EVERYBODY):
             raise ValueError(f"the protocol never declared to send {slot}")
         core = self._running()
+        if slot in core.own:
+            # Others would take the second for equivocation, and they would be right.
+            raise ValueError(f"the protocol has already sent {slot}")
         body = encode(message)
+        if len(body) > rule.limit:
+            raise LimitExceeded(f"{slot}: {len(body)} bytes, others read at most {rule.limit}")
         if rule.unicast:
             body = self._roster[recipient].seal(body, seal_info(self.id, slot), core.rng)
         envelope = write(self.id, slot, body, self._identity)
-        if not rule.unicast:
-            core.own[slot] = envelope
+        core.own[slot] = envelope
         self._outbound.append(envelope)
 
     def _running(self) -> Core:

@@ -1,0 +1,126 @@
+"""The network of a simulation: parcels under way, who decides which goes next, and what goes wrong.
+
+A `Scheduler` is the adversary that owns the wires: it may hold back and reorder at will. `Faults` are the
+accidents on top. Time is what the schedule makes of it; a deadline passes when nothing else can happen.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from quorate.session import PartyId
+from quorate.testing.dice import Dice
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """One envelope on its way to one party."""
+
+    sender: PartyId
+    to: PartyId
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Faults:
+    """Chances, each per delivery.
+
+    A lost parcel comes again once the network has recovered, as a transport that retransmits sees to. A
+    crashed party whose sessions are journaled comes back; another one stays dead. `damage` sends a spoilt
+    copy ahead of the parcel; `deadline` lets one party's time run out early.
+    """
+
+    duplicate: float = 0.0
+    lose: float = 0.0
+    damage: float = 0.0
+    crash: float = 0.0
+    deadline: float = 0.0
+
+    @property
+    def any(self) -> bool:
+        """Whether anything can go wrong at all."""
+        return self != NO_FAULTS
+
+
+NO_FAULTS = Faults()
+
+
+class Scheduler(ABC):
+    """Chooses the parcel that is delivered next."""
+
+    @abstractmethod
+    def pick(self, pending: Sequence[Parcel], dice: Dice, step: int) -> int:
+        """The index of one of `pending`, which are in the order of sending and at least one."""
+
+    def __str__(self) -> str:
+        return type(self).__name__.lower()
+
+
+class InOrder(Scheduler):
+    """First sent, first delivered."""
+
+    def pick(self, pending: Sequence[Parcel], dice: Dice, step: int) -> int:
+        return 0
+
+
+class LastFirst(Scheduler):
+    """Last sent, first delivered: every message that can be overtaken is."""
+
+    def pick(self, pending: Sequence[Parcel], dice: Dice, step: int) -> int:
+        return len(pending) - 1
+
+
+class Uniform(Scheduler):
+    """Any parcel, with equal chance."""
+
+    def pick(self, pending: Sequence[Parcel], dice: Dice, step: int) -> int:
+        return dice.below(len(pending))
+
+
+@dataclass(frozen=True, slots=True)
+class Starve(Scheduler):
+    """One party hears nothing as long as anybody else can be told something."""
+
+    victim: PartyId
+
+    def pick(self, pending: Sequence[Parcel], dice: Dice, step: int) -> int:
+        others = [index for index, parcel in enumerate(pending) if parcel.to != self.victim]
+        return dice.choose(others) if others else dice.below(len(pending))
+
+    def __str__(self) -> str:
+        return f"starve {self.victim}"
+
+
+@dataclass(frozen=True, slots=True)
+class Partition(Scheduler):
+    """Nothing crosses between `side` and the rest until step `until`, or until nothing else is left."""
+
+    side: frozenset[PartyId]
+    until: int
+
+    def pick(self, pending: Sequence[Parcel], dice: Dice, step: int) -> int:
+        if step < self.until:
+            inside = [i for i, p in enumerate(pending) if (p.sender in self.side) == (p.to in self.side)]
+            if inside:
+                return dice.choose(inside)
+        return dice.below(len(pending))
+
+    def __str__(self) -> str:
+        return f"partition {'+'.join(sorted(self.side))} until {self.until}"
+
+
+def any_scheduler(parties: Sequence[PartyId], dice: Dice) -> Scheduler:
+    """One of all kinds."""
+    kind = dice.below(6)
+    if kind == 0:
+        return InOrder()
+    if kind == 1:
+        return LastFirst()
+    if kind == 2:
+        return Starve(dice.choose(parties))
+    if kind == 3:
+        side = frozenset(party for party in parties if dice.below(2))
+        return Partition(side, dice.below(40))
+    return Uniform()
