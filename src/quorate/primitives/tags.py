@@ -84,6 +84,7 @@ class Tag(StrEnum):
     ECDSA_REQUEST = "ecdsa/request"
     ECDSA_CONTEXT = "ecdsa/context"
     ECDSA_ENTROPY = "ecdsa/entropy"
+    ECDSA_USE = "ecdsa/use"
     ECDSA_DELTA = "ecdsa/delta"
     ECDSA_SETUP = "ecdsa/setup"
     ECDSA_SETUP_NONCE = "ecdsa/setup-nonce"
@@ -104,3 +105,6 @@ class Tag(StrEnum):
     SIMULATION_TRACE = "testing/simulation-trace"
     TOSS_COMMITMENT = "testing/toss-commitment"
     TOSS_COIN = "testing/toss-coin"
+
+    # node
+    DEVICE = "node/device"
