@@ -20,13 +20,13 @@ SALT_LENGTH: Final = 32
 
 
 def commit(tag: Tag, context: bytes, value: bytes, salt: bytes) -> bytes:
-    """The 32-byte commitment to `value`. Raises `Malformed` unless the salt has `SALT_LENGTH` bytes."""
+    """Step 9: the 32-byte commitment to `value`. Raises `Malformed` on a salt of another length."""
     if len(salt) != SALT_LENGTH:
         raise Malformed(f"the salt of a commitment has {SALT_LENGTH} bytes, not {len(salt)}")
     return digest(tag, context, value, salt)
 
 
 def opens(commitment: bytes, tag: Tag, context: bytes, value: bytes, salt: bytes) -> None:
-    """Check an opening. Raises `ProofRejected` if `commitment` is to something else."""
+    """Step 10: check an opening. Raises `ProofRejected` if `commitment` is to something else."""
     if len(salt) != SALT_LENGTH or not hmac.compare_digest(commitment, commit(tag, context, value, salt)):
         raise ProofRejected("the opening does not fit the commitment")

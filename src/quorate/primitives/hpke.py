@@ -85,10 +85,10 @@ def seal(recipient: Point, info: bytes, aad: bytes, plaintext: bytes, rng: Rng) 
     `Malformed` if `recipient` is no usable key.
     """
     _require_key(recipient)
-    ephemeral = SECP256K1.random_scalar(rng)
+    ephemeral = SECP256K1.random_scalar(rng)  # step 6
     encapsulated = SECP256K1.generator.multiply(ephemeral)
     key, nonce = _box_key(recipient.multiply(ephemeral), encapsulated, recipient, info)
-    return encapsulated.to_bytes() + SUITE.cipher(key).encrypt(nonce, plaintext, aad)
+    return encapsulated.to_bytes() + SUITE.cipher(key).encrypt(nonce, plaintext, aad)  # step 9
 
 
 def open(  # noqa: A001  # the word RFC 9180 uses; called as hpke.open
@@ -100,6 +100,7 @@ def open(  # noqa: A001  # the word RFC 9180 uses; called as hpke.open
     """
     encapsulated = encapsulation(box)
     recipient = SECP256K1.generator.multiply(secret) if public is None else public
+    # step 10
     plaintext = _open_from(encapsulated.multiply(secret), encapsulated, recipient, info, aad, box)
     if plaintext is None:
         raise ProofRejected("the box does not open: made for another key or place, or altered")
@@ -107,7 +108,7 @@ def open(  # noqa: A001  # the word RFC 9180 uses; called as hpke.open
 
 
 def prove_opening(secret: Scalar, box: bytes, rng: Rng) -> Opening:
-    """What lets anybody open `box`, made by its recipient. Raises `Malformed` if it is not a box."""
+    """Step 11: what lets anybody open `box`, made by its recipient. Raises `Malformed` if it is not a box."""
     encapsulated = encapsulation(box)
     shared = encapsulated.multiply(secret)
     recipient = SECP256K1.generator.multiply(secret)
@@ -116,7 +117,7 @@ def prove_opening(secret: Scalar, box: bytes, rng: Rng) -> Opening:
 
 
 def open_with(opening: Opening, recipient: Point, info: bytes, aad: bytes, box: bytes) -> bytes | None:
-    """What `box` held for `recipient`, learned by a stranger.
+    """Step 12: what `box` held for `recipient`, learned by a stranger.
 
     None says that the opening is right and the box opens to nothing under it: its sender's fault. Raises
     `ProofRejected` if the opening is not that of this box and key: its publisher's fault. Raises `Malformed`
@@ -136,14 +137,14 @@ def encapsulation(box: bytes) -> Point:
 
 
 def extract_and_expand(kem: int, exchanged: bytes, context: bytes) -> bytes:
-    """The KEM's 32-byte shared secret from the Diffie-Hellman value (RFC 9180 section 4.1)."""
+    """Step 7: the KEM's 32-byte shared secret from the Diffie-Hellman value (RFC 9180 section 4.1)."""
     suite = b"KEM" + kem.to_bytes(2, "big")
     pseudorandom = _labeled_extract(suite, b"", b"eae_prk", exchanged)
     return _labeled_expand(suite, pseudorandom, b"shared_secret", context, 32)
 
 
 def key_schedule(suite: Suite, shared_secret: bytes, info: bytes) -> tuple[bytes, bytes]:
-    """Key and base nonce of base mode, no pre-shared key (RFC 9180 section 5.1)."""
+    """Step 8: key and base nonce of base mode, no pre-shared key (RFC 9180 section 5.1)."""
     name = suite.identifier
     psk_id_hash = _labeled_extract(name, b"", b"psk_id_hash", b"")
     info_hash = _labeled_extract(name, b"", b"info_hash", info)

@@ -5,8 +5,8 @@
 
 Both hash the whole statement, the commitments and a mandatory context ("strong" Fiat-Shamir: leaving the
 statement out has broken real systems), under a tag the caller chooses for the use. The context names the
-session and the prover, so that no proof can be moved. Sound in the random oracle model; extraction rewinds,
-see docs/protocols/proofs.md. Statements about the identity are refused on both sides.
+session and the prover, so that no proof can be moved. Sound in the random oracle model; extraction rewinds.
+Statements about the identity are refused on both sides. Step numbers: docs/protocols/proofs.md.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class SchnorrProof(Canonical, frozen=True):
 
     @classmethod
     def prove(cls, tag: Tag, context: bytes, secret: Scalar, point: Point, rng: Rng) -> SchnorrProof:
-        """Prove knowledge of `secret`, where `point` is its multiple of the generator."""
+        """Steps 1 to 3: prove knowledge of `secret`, where `point` is its multiple of the generator."""
         group = point.group
         _refuse_identity(point)
         nonce = _nonce(tag, context, secret, (point,), rng)
@@ -35,7 +35,7 @@ class SchnorrProof(Canonical, frozen=True):
         return cls(commitment, nonce + _schnorr_challenge(tag, context, point, commitment) * secret)
 
     def verify(self, tag: Tag, context: bytes, point: Point) -> None:
-        """Check that the prover knew the logarithm of `point`. Raises `ProofRejected`."""
+        """Step 4: check that the prover knew the logarithm of `point`. Raises `ProofRejected`."""
         group = point.group
         _check_statement(group, (point, self.commitment), self.response)
         challenge = _schnorr_challenge(tag, context, point, self.commitment)
@@ -55,7 +55,7 @@ class DleqProof(Canonical, frozen=True):
     def prove(
         cls, tag: Tag, context: bytes, secret: Scalar, point: Point, base: Point, other: Point, rng: Rng
     ) -> DleqProof:
-        """Prove `point` = secret * G and `other` = secret * `base`."""
+        """Steps 5 to 7: prove `point` = secret * G and `other` = secret * `base`."""
         group = point.group
         _refuse_identity(point, base, other)
         nonce = _nonce(tag, context, secret, (point, base, other), rng)
@@ -64,7 +64,7 @@ class DleqProof(Canonical, frozen=True):
         return cls(*commitments, nonce + challenge * secret)
 
     def verify(self, tag: Tag, context: bytes, point: Point, base: Point, other: Point) -> None:
-        """Check that log_G(point) = log_base(other). Raises `ProofRejected`."""
+        """Step 8: check that log_G(point) = log_base(other). Raises `ProofRejected`."""
         group = point.group
         statement = (point, base, other, self.commitment, self.other_commitment)
         _check_statement(group, statement, self.response)
@@ -93,8 +93,8 @@ def _dleq_challenge(tag: Tag, context: bytes, statement: tuple[Point, ...]) -> S
 
 
 def _nonce(tag: Tag, context: bytes, secret: Scalar, statement: tuple[Point, ...], rng: Rng) -> Scalar:
-    """Hedged: randomness hashed with the secret and the statement. A generator that repeats itself then
-    repeats a nonce only for the very same proof, and one that is guessed does not give the nonce away.
+    """Steps 1 and 5, hedged: randomness hashed with the secret and the statement. A generator that repeats
+    itself then repeats a nonce only for the very same proof; one that is guessed gives no nonce away.
     """
     fields = (point.to_bytes() for point in statement)
     nonce = scalar(

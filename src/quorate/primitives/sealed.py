@@ -52,10 +52,10 @@ def seal(recipient: Point, plaintext: bytes, *, context: SealContext, rng: Rng) 
         raise Malformed("a box is sealed to a point of secp256k1 other than the identity")
     if len(plaintext) > MAX_PLAINTEXT:
         raise LimitExceeded(f"a box holds at most {MAX_PLAINTEXT} bytes, not {len(plaintext)}")
-    ephemeral = SECP256K1.random_scalar(rng)
+    ephemeral = SECP256K1.random_scalar(rng)  # step 1
     encapsulated = SECP256K1.generator.multiply(ephemeral)
     key, nonce = _derive(recipient.multiply(ephemeral), encapsulated, recipient, context)
-    return encapsulated.to_bytes() + AESGCM(key).encrypt(nonce, plaintext, None)
+    return encapsulated.to_bytes() + AESGCM(key).encrypt(nonce, plaintext, None)  # step 3
 
 
 def open_sealed(secret: Scalar, box: bytes, context: SealContext) -> bytes:
@@ -68,10 +68,10 @@ def open_sealed(secret: Scalar, box: bytes, context: SealContext) -> bytes:
         raise LimitExceeded(f"a sealed box has at most {OVERHEAD + MAX_PLAINTEXT} bytes, not {len(box)}")
     if secret.group is not SECP256K1 or secret.is_zero:
         raise Malformed("a box is opened by a scalar of secp256k1 other than zero")
-    encapsulated = SECP256K1.point_from_bytes(box[:33])
+    encapsulated = SECP256K1.point_from_bytes(box[:33])  # step 4
     recipient = SECP256K1.generator.multiply(secret)
     key, nonce = _derive(encapsulated.multiply(secret), encapsulated, recipient, context)
-    try:
+    try:  # step 5
         return AESGCM(key).decrypt(nonce, box[33:], None)
     except InvalidTag:
         raise ProofRejected(
@@ -82,7 +82,7 @@ def open_sealed(secret: Scalar, box: bytes, context: SealContext) -> bytes:
 def _derive(
     shared: Point, encapsulated: Point, recipient: Point, context: SealContext
 ) -> tuple[bytes, bytes]:
-    """AES key and nonce. The x coordinate keeps its leading zeros: 32 bytes always."""
+    """Step 2: AES key and nonce. The x coordinate keeps its leading zeros: 32 bytes always."""
     x = SECP256K1.x_coordinate(shared).to_bytes(32, "big")
     info = framed(Tag.SEALED_BOX, encapsulated.to_bytes(), recipient.to_bytes(), encode(context))
     output = kdf.expand(kdf.extract(b"", x), info, 44)

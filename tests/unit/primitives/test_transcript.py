@@ -3,6 +3,7 @@
 import ast
 import hashlib
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -132,6 +133,16 @@ def test_the_identity_and_numbers_that_do_not_fit_are_refused() -> None:
     with pytest.raises(ValueError, match="at least one byte"):
         transcript.digest(0)
     assert transcript.digest() == digest(Tag.PROOF_NONCE), "a refused value left something behind"
+
+
+def test_the_values_printed_on_the_page_are_vectors() -> None:
+    page = (ROOT / "docs/protocols/transcript.md").read_text()
+    printed = re.findall(r"`([0-9a-f]{32,66})`", page)
+    known = {case["digest"] for case in VECTORS["digest"]} | {
+        case["point"] for case in VECTORS["hash_to_point"]
+    }
+    assert len(printed) == 8
+    assert set(printed) <= known
 
 
 def test_tags_are_unique_and_spelled_alike() -> None:
