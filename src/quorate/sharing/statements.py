@@ -1,0 +1,119 @@
+"""What nodes sign about a key outside any session: each statement's bytes, and the check of a certificate.
+
+A statement is a canonical struct under its own name; the bytes a node signs are a tagged hash of it, so a
+signature under one kind of statement is none under another. A certificate is a set of signatures of
+distinct nodes over the same statement. Nodes sign with their identity keys, in the layers above.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Final
+
+import msgspec
+
+from quorate.encoding import MAX_TEXT_BYTES, Canonical, encode
+from quorate.errors import ProofRejected
+from quorate.primitives.tags import Tag
+from quorate.primitives.transcript import digest
+from quorate.session import PartyId, PublicIdentity
+from quorate.sharing.expression import MAX_EXPRESSION, MAX_LEAVES
+
+Digest = Annotated[bytes, msgspec.Meta(min_length=32, max_length=32)]
+Name = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_TEXT_BYTES)]
+Structure = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_EXPRESSION)]
+Encoded = Annotated[bytes, msgspec.Meta(min_length=1, max_length=256)]
+Epoch = Annotated[int, msgspec.Meta(ge=0, le=(1 << 32) - 1)]
+PublicShares = Annotated[tuple[tuple[str, Encoded], ...], msgspec.Meta(max_length=MAX_LEAVES)]
+Commitment = Annotated[tuple[Encoded, ...], msgspec.Meta(min_length=1, max_length=MAX_LEAVES)]
+
+NO_ARCHIVE: Final = b""
+"""The archive hash of a key that has no exit kit yet."""
+
+
+class Statement(Canonical, tag="statement"):
+    """Base; subclasses give their own ``tag=``."""
+
+
+class KeyFormed(Statement, tag="key-formed"):
+    """A key exists between a committee and a device. It does not sign before a `KeyLive`."""
+
+    network: Name
+    account: Digest
+    curve: Name
+    key_id: Digest
+    structure: Structure
+    public_key: Encoded
+    committee: Commitment
+    factors: PublicShares
+    chain_code: Digest
+    """The hash of the chain code: the register is read by more than those who may derive addresses."""
+    archive: bytes = NO_ARCHIVE
+
+
+class LockStatement(Statement, tag="lock"):
+    """This pool key serves this request and no other, ever."""
+
+    network: Name
+    account: Digest
+    pool_key: Digest
+    request: Digest
+
+
+class Prepared(Statement, tag="prepared"):
+    """The epoch exists at this node beside the old one; all present factors have confirmed."""
+
+    network: Name
+    account: Digest
+    key_id: Digest
+    epoch: Epoch
+    request: Digest
+    structure: Structure
+    public_key: Encoded
+    committee: Commitment
+    factors: PublicShares
+    checks: Digest
+    """The hash of all check values of the items and parts that were dealt."""
+    archive: bytes = NO_ARCHIVE
+
+
+class KeyLive(Statement, tag="key-live"):
+    """The key signs in this epoch, for the structure of the statement it names."""
+
+    network: Name
+    account: Digest
+    key_id: Digest
+    epoch: Epoch
+    structure: Structure
+    public_key: Encoded
+    founded_on: Digest
+    """The digest of the `KeyFormed` (plain 2-of-2) or `Prepared` statement that this epoch came from."""
+    archive: bytes = NO_ARCHIVE
+
+
+def to_sign(statement: Statement) -> bytes:
+    """The 32 bytes that nodes sign; also the digest by which other statements name this one."""
+    return digest(Tag.STATEMENT, encode(statement))
+
+
+def verify_certificate(
+    statement: Statement,
+    signatures: Mapping[PartyId, bytes],
+    committee: Mapping[PartyId, PublicIdentity],
+    quorum: int,
+) -> None:
+    """Raises `ProofRejected` unless at least `quorum` nodes of the committee, and only such, have signed.
+
+    One bad signature spoils the certificate: whoever collected it should have dropped that one, and a
+    verifier that skips silently would hide who sends garbage.
+    """
+    data = to_sign(statement)
+    for name, signature in sorted(signatures.items()):
+        if name not in committee:
+            raise ProofRejected(f"certificate: {name} is not of the committee")
+        try:
+            committee[name].verify(data, signature)
+        except ProofRejected:
+            raise ProofRejected(f"certificate: the signature of {name} is not over this statement") from None
+    if len(signatures) < quorum:
+        raise ProofRejected(f"certificate: {len(signatures)} signatures, {quorum} are needed")
