@@ -1,5 +1,8 @@
 """The product curve on both of its bindings; its neighbours are in tests/properties/test_groups.py."""
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, utils
@@ -69,6 +72,41 @@ def test_zero_times_a_point_is_the_identity_and_the_identity_absorbs(curve: Secp
     assert (point + -point) == curve.identity
     assert curve.identity != point
     assert hash(curve.identity) == hash(point - point)
+
+
+class Recording:
+    """A binding's functions that note which of them were called."""
+
+    def __init__(self, lib: Any) -> None:
+        self.lib = lib
+        self.called: list[str] = []
+
+    def __getattr__(self, name: str) -> Any:
+        self.called.append(name.removeprefix("secp256k1_"))
+        return getattr(self.lib, name)
+
+
+@pytest.mark.parametrize("name", BACKENDS)
+def test_secret_scalars_reach_only_the_constant_time_functions(name: str) -> None:
+    if name == "coincurve":
+        pytest.importorskip("coincurve")
+    backend = BACKENDS[name]()
+    lib = Recording(backend.lib)
+    curve = Secp256k1Group(replace(backend, lib=lib))
+    secret = curve.scalar(12345)
+    point = curve.hash_to_point(b"any")
+    lib.called.clear()
+    curve.generator.multiply(secret)
+    assert lib.called == ["ec_pubkey_create"]
+    lib.called.clear()
+    point.multiply(secret)
+    assert lib.called == ["ecdh", "ec_pubkey_parse"]
+    lib.called.clear()
+    _ = secret * point
+    assert lib.called == ["ecdh", "ec_pubkey_parse"]
+    lib.called.clear()
+    point.multiply_public(secret)
+    assert lib.called == ["ec_pubkey_tweak_mul"]
 
 
 def test_doubling_by_addition_works(curve: Secp256k1Group) -> None:
