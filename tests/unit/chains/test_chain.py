@@ -126,6 +126,15 @@ def test_a_node_that_only_shows_addresses_loads_none_of_the_heavy_packages() -> 
     assert done.stdout.strip() == KEY.address
 
 
+def test_loading_them_leaves_the_recursion_limit_alone() -> None:
+    code = (
+        "import sys; before = sys.getrecursionlimit();"
+        "from quorate.chains import Chains; Chains().warm('eip155');"
+        "sys.exit(sys.getrecursionlimit() - before)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
 def test_warming_loads_them_ahead_of_time() -> None:
     code = (
         "import sys; from quorate.chains import Chains; Chains().warm('eip155');"

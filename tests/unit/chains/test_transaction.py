@@ -374,6 +374,16 @@ def test_a_length_spelled_long_is_malformed() -> None:
         decode_body(body[:1] + bytes([0xF8, len(body) - 2]) + body[2:])
 
 
+def test_lists_within_lists_are_refused_before_a_decoder_recurses_into_them() -> None:
+    body = b"\xc0"
+    while len(body) < 100_000:
+        size = len(body).to_bytes(4, "big").lstrip(b"\0")
+        body = (bytes([0xC0 + len(body)]) if len(body) < 56 else bytes([0xF7 + len(size)]) + size) + body
+    for nested in (body, b"\x02" + body, b"\x02" + b"\xf9\xff\xff" * 30_000):
+        with pytest.raises(Malformed, match="nested deeper"):
+            decode_body(nested)
+
+
 def test_six_fields_are_a_transaction_for_every_chain_and_refused() -> None:
     with pytest.raises(Refused) as caught:
         decode_body(rewritten(LEGACY, lambda items: items.__delitem__(slice(6, 9))))

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from importlib import import_module
 from types import MappingProxyType
 from typing import Any, Final
 
 from quorate.chains.chain import Chain, Decoded, Digest, Family, Request, Signature, Signed
 from quorate.chains.ethereum import preview as show
 from quorate.chains.ethereum.address import address_of, checksummed, keccak, parse_address, public_key_bytes
+from quorate.chains.ethereum.heavy import load
 from quorate.chains.ethereum.networks import NETWORKS, chain_id
+from quorate.chains.ethereum.rlp_items import number
 from quorate.chains.ethereum.signature import Parts, verified
 from quorate.chains.ethereum.transaction import (
     Authorization,
     Transaction,
-    number,
     parse_authorization,
     parse_preimage,
 )
@@ -29,13 +29,6 @@ MESSAGE: Final = "message"
 TYPED_DATA: Final = "typed-data"
 AUTHORIZATION: Final = "authorization"
 BLIND: Final = "blind"
-
-_HEAVY: Final = (
-    "btclib_secp256k1.recovery",
-    "eth_abi.abi",
-    "eth_account._utils.legacy_transactions",
-    "eth_account.messages",
-)
 
 
 class Ethereum(Family):
@@ -92,8 +85,7 @@ class Ethereum(Family):
 
     def warm(self) -> None:
         """Import eth-account and what it brings (most of a second), and start the hash backend."""
-        for module in _HEAVY:
-            import_module(module)
+        load()
         keccak(b"")
 
 
@@ -120,6 +112,7 @@ def _read_transaction(sheet: show.Sheet, body: bytes, expected: int) -> tuple[Tr
 
 
 def _read_message(sheet: show.Sheet, body: bytes, expected: int) -> tuple[bytes, bytes]:
+    load()
     from eth_account.messages import _hash_eip191_message, encode_defunct
 
     show.show_message(sheet, body)
@@ -146,6 +139,7 @@ def _read_authorization(sheet: show.Sheet, body: bytes, expected: int) -> tuple[
 
 
 def _authorization_digest(authorization: Authorization) -> bytes:
+    load()
     from eth_account.typed_transactions.set_code_transaction import Authorization as EthAccountForm
 
     form = EthAccountForm(authorization.chain_id, authorization.address, authorization.nonce)

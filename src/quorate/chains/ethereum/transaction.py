@@ -12,11 +12,12 @@ anybody could replay on every chain.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from quorate.chains.ethereum.address import checksummed, keccak
+from quorate.chains.ethereum.heavy import load
+from quorate.chains.ethereum.rlp_items import integer, items, number, octets, unpack
 from quorate.chains.ethereum.signature import Parts, check
 from quorate.errors import LimitExceeded, Malformed, Refused
 
@@ -132,6 +133,7 @@ class Transaction:
 
     def signed(self, parts: Parts) -> bytes:
         """The raw signed transaction, by eth-account's encoder."""
+        load()
         from eth_account._utils.legacy_transactions import encode_transaction
 
         v = 35 + 2 * self.chain_id + parts.y_parity if self.kind == LEGACY else parts.y_parity
@@ -175,13 +177,13 @@ def parse_preimage(body: bytes) -> Transaction:
         raise Refused("blob transactions (type 3) are not supported", code="unsupported-transaction")
     if kind not in NAMES or (kind == LEGACY and body[0] == 0):
         raise Malformed(f"transaction: unknown type {body[0]}")
-    items = unpack(body if kind == LEGACY else body[1:], "transaction")
-    if kind == LEGACY and isinstance(items, list) and len(items) == 6:
+    fields = unpack(body if kind == LEGACY else body[1:], "transaction")
+    if kind == LEGACY and isinstance(fields, list) and len(fields) == 6:
         raise Refused(
             "a legacy transaction without a chain id could be replayed on every chain; set it (EIP-155)",
             code="no-chain-id",
         )
-    transaction = _from_items(kind, items)
+    transaction = _from_items(kind, fields)
     if transaction.preimage() != body:
         raise Malformed("transaction: not the canonical encoding")
     return transaction
@@ -191,11 +193,11 @@ def parse_authorization(body: bytes) -> Authorization:
     """Strict inverse of `Authorization.preimage`. Raises `Malformed`."""
     if body[:1] != AUTHORIZATION_MAGIC:
         raise Malformed("authorization: begins with 0x05 (EIP-7702)")
-    chain_id, address, nonce = _list(unpack(body[1:], "authorization"), 3, "authorization")
+    chain_id, address, nonce = items(unpack(body[1:], "authorization"), 3, "authorization")
     authorization = Authorization(
-        _integer(chain_id, "authorization chain id"),
-        _octets(address, 20, "authorization address"),
-        _integer(nonce, "authorization nonce"),
+        integer(chain_id, "authorization chain id"),
+        octets(address, 20, "authorization address"),
+        integer(nonce, "authorization nonce"),
     )
     check_authorization(authorization)
     if authorization.preimage() != body:
@@ -211,75 +213,61 @@ def check_authorization(authorization: Authorization) -> None:
         raise Malformed(f"authorization nonce: at most {MAX_NONCE} (EIP-2681)")
 
 
-def number(value: int) -> bytes:
-    """An RLP scalar: big-endian without leading zeros; zero is empty."""
-    return value.to_bytes((value.bit_length() + 7) // 8, "big")
-
-
-def unpack(data: bytes, where: str) -> Any:
-    """RLP to nested lists of bytes. Raises `Malformed`."""
-    import rlp
-    from rlp.exceptions import RLPException
-
-    try:
-        return rlp.decode(data)
-    except (RLPException, RecursionError, ValueError, TypeError, IndexError):
-        raise Malformed(f"{where}: not one well-formed RLP value") from None
-
-
-def _from_items(kind: int, items: Any) -> Transaction:
+def _from_items(kind: int, fields: Any) -> Transaction:
     if kind == LEGACY:
-        nonce, price, gas, to, value, data, chain_id, r, s = _list(items, 9, "legacy transaction")
+        nonce, price, gas, to, value, data, chain_id, r, s = items(fields, 9, "legacy transaction")
         if r or s:
             raise Malformed("legacy transaction: already signed; the unsigned form ends in chain id, 0, 0")
-        fees = {"gas_price": _integer(price, "gasPrice")}
+        fees = {"gas_price": integer(price, "gasPrice")}
         access: Any = []
         entries: Any = []
     elif kind == ACCESS_LIST:
-        chain_id, nonce, price, gas, to, value, data, access = _list(items, 8, NAMES[kind])
-        fees = {"gas_price": _integer(price, "gasPrice")}
+        chain_id, nonce, price, gas, to, value, data, access = items(fields, 8, NAMES[kind])
+        fees = {"gas_price": integer(price, "gasPrice")}
         entries = []
     else:
         count = 10 if kind == SET_CODE else 9
-        chain_id, nonce, priority, fee, gas, to, value, data, access, *rest = _list(items, count, NAMES[kind])
+        chain_id, nonce, priority, fee, gas, to, value, data, access, *rest = items(
+            fields, count, NAMES[kind]
+        )
         fees = {
-            "max_priority_fee": _integer(priority, "maxPriorityFeePerGas"),
-            "max_fee": _integer(fee, "maxFeePerGas"),
+            "max_priority_fee": integer(priority, "maxPriorityFeePerGas"),
+            "max_fee": integer(fee, "maxFeePerGas"),
         }
         entries = rest[0] if rest else []
     return Transaction(
         kind=kind,
-        chain_id=_integer(chain_id, "chainId"),
-        nonce=_integer(nonce, "nonce"),
-        gas=_integer(gas, "gas"),
-        to=_octets(to, 20, "to") if to else None,
-        value=_integer(value, "value"),
-        data=_octets(data, None, "data"),
-        access_list=tuple(_access(entry) for entry in _list(access, None, "accessList")),
-        authorizations=tuple(_authorization(entry) for entry in _list(entries, None, "authorizationList")),
+        chain_id=integer(chain_id, "chainId"),
+        nonce=integer(nonce, "nonce"),
+        gas=integer(gas, "gas"),
+        to=octets(to, 20, "to") if to else None,
+        value=integer(value, "value"),
+        data=octets(data, None, "data"),
+        access_list=tuple(_access(entry) for entry in items(access, None, "accessList")),
+        authorizations=tuple(_authorization(entry) for entry in items(entries, None, "authorizationList")),
         **fees,
     )
 
 
 def _access(entry: Any) -> tuple[bytes, tuple[bytes, ...]]:
-    address, keys = _list(entry, 2, "accessList")
-    return _octets(address, 20, "accessList address"), tuple(
-        _octets(key, 32, "accessList storage key") for key in _list(keys, None, "accessList storageKeys")
+    address, keys = items(entry, 2, "accessList")
+    return octets(address, 20, "accessList address"), tuple(
+        octets(key, 32, "accessList storage key") for key in items(keys, None, "accessList storageKeys")
     )
 
 
 def _authorization(entry: Any) -> SignedAuthorization:
-    chain_id, address, nonce, parity, r, s = _list(entry, 6, "authorizationList")
+    chain_id, address, nonce, parity, r, s = items(entry, 6, "authorizationList")
     return SignedAuthorization(
         Authorization(
-            _integer(chain_id, "authorization chainId"),
-            _octets(address, 20, "authorization address"),
-            _integer(nonce, "authorization nonce"),
+            integer(chain_id, "authorization chainId"),
+            octets(address, 20, "authorization address"),
+            integer(nonce, "authorization nonce"),
         ),
         Parts(
-            _integer(r, "authorization r"),
-            _integer(s, "authorization s"),
-            _integer(parity, "authorization yParity"),
+            integer(r, "authorization r"),
+            integer(s, "authorization s"),
+            integer(parity, "authorization yParity"),
         ),
     )
 
@@ -303,6 +291,7 @@ def _entry_rpc(signed: SignedAuthorization) -> dict[str, Any]:
 
 
 def _eth_account_form(transaction: Transaction) -> Any:
+    load()
     from eth_account._utils.legacy_transactions import serializable_unsigned_transaction_from_dict
 
     return serializable_unsigned_transaction_from_dict(transaction.as_rpc())
@@ -367,28 +356,3 @@ def _check_authorizations(transaction: Transaction) -> None:
                 f"authorizationList: an entry for chain {signed.authorization.chain_id} "
                 f"has no effect in a transaction for chain {transaction.chain_id}"
             )
-
-
-def _list(value: Any, length: int | None, where: str) -> Sequence[Any]:
-    if not isinstance(value, list):
-        raise Malformed(f"{where}: expected a list")
-    if length is not None and len(value) != length:
-        raise Malformed(f"{where}: {len(value)} fields instead of {length}")
-    return value
-
-
-def _octets(value: Any, length: int | None, where: str) -> bytes:
-    if not isinstance(value, bytes):
-        raise Malformed(f"{where}: expected bytes")
-    if length is not None and len(value) != length:
-        raise Malformed(f"{where}: {len(value)} bytes instead of {length}")
-    return value
-
-
-def _integer(value: Any, where: str) -> int:
-    data = _octets(value, None, where)
-    if len(data) > 32:
-        raise Malformed(f"{where}: more than 256 bits")
-    if data[:1] == b"\0":
-        raise Malformed(f"{where}: a number has no leading zeros")
-    return int.from_bytes(data, "big")

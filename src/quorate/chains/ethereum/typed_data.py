@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from quorate.chains.ethereum.address import checksummed, parse_address
+from quorate.chains.ethereum.heavy import load
 from quorate.chains.ethereum.rpc_fields import octets
 from quorate.errors import LimitExceeded, Malformed
 
@@ -26,6 +27,9 @@ MAX_LEAVES: Final = 256
 
 MAX_DEPTH: Final = 8
 """Structs and arrays within each other; permits and orders in use reach four."""
+
+MAX_JSON_DEPTH: Final = 2 * MAX_DEPTH + 4
+"""Brackets within each other in a body: every level of a message may be a struct and an array."""
 
 MAX_TYPES: Final = 32
 MAX_MEMBERS: Final = 64
@@ -42,6 +46,8 @@ _NAME: Final = re.compile(r"[A-Za-z_$][A-Za-z0-9_$]{0,63}\Z")
 _ARRAY: Final = re.compile(r"(.*)\[([1-9][0-9]{0,2})?\]\Z")
 _NUMBER: Final = re.compile(r"(u?)int([1-9][0-9]{0,2})\Z")
 _FIXED: Final = re.compile(r"bytes([1-9][0-9]?)\Z")
+_STRING: Final = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_BRACKET: Final = re.compile(r"[][{}]")
 _DECIMAL: Final = re.compile(r"-?[0-9]{1,78}\Z", re.ASCII)
 
 Types = Mapping[str, tuple[tuple[str, str], ...]]
@@ -89,6 +95,7 @@ class TypedData:
 
     def digest(self) -> bytes:
         """``keccak(0x1901 || domain separator || struct hash)``, by eth-account."""
+        load()
         from eth_account.messages import _hash_eip191_message, encode_typed_data
 
         try:
@@ -105,10 +112,10 @@ class TypedData:
 def from_body(body: bytes) -> TypedData:
     """Strict inverse of `TypedData.body`. Raises `Malformed` or `LimitExceeded`."""
     try:
-        document = json.loads(
-            body.decode(), parse_int=_no_number, parse_float=_no_number, parse_constant=_no_number
-        )
-    except Malformed:
+        text = body.decode()
+        _check_depth(text)
+        document = json.loads(text, parse_int=_no_number, parse_float=_no_number, parse_constant=_no_number)
+    except (Malformed, LimitExceeded):
         raise
     except (ValueError, RecursionError):
         raise Malformed("typed data: not JSON in UTF-8") from None
@@ -329,6 +336,15 @@ def _canonical_json(value: Any) -> bytes:
         return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
     except (UnicodeEncodeError, RecursionError):
         raise Malformed("typed data: text with half a surrogate pair") from None
+
+
+def _check_depth(text: str) -> None:
+    # before the parser sees it: its recursion is only as safe as the interpreter's limit (see `heavy`)
+    depth = 0
+    for bracket in _BRACKET.findall(_STRING.sub("", text)):
+        depth += 1 if bracket in "[{" else -1
+        if depth > MAX_JSON_DEPTH:
+            raise LimitExceeded(f"typed data: nested deeper than {MAX_DEPTH}")
 
 
 def _no_number(text: str) -> Any:
