@@ -34,6 +34,7 @@ class Claims:
 
     account: bytes
     device: PublicKeys
+    issued: int
     expires: int
 
 
@@ -91,7 +92,7 @@ class NetworkLogin:
             )
         if not token.issued - CLOCK_LEEWAY_SECONDS <= now <= token.expires + CLOCK_LEEWAY_SECONDS:
             raise Refused("the login has expired; log in again", code="login")
-        return Claims(account_id(token.network, token.subject), device, token.expires)
+        return Claims(account_id(token.network, token.subject), device, token.issued, token.expires)
 
 
 def _signed(token: _Token) -> bytes:

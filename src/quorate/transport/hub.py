@@ -17,6 +17,7 @@ from quorate.errors import Abort, LocalError, Missing, QuorateError
 from quorate.session import EVERYBODY, Envelope, Identity, PartyId, PublicIdentity, Session, SessionSpec
 from quorate.transport.channel import Channel, ChannelClosed
 from quorate.transport.frames import Begin, Deliver, Failed, Finished, Frame, Nonce, Propose
+from quorate.transport.host import Worker
 from quorate.transport.reports import report, restore
 
 T = TypeVar("T")
@@ -66,6 +67,7 @@ class Hub:
         credential: bytes = b"",
         observer: Observer | None = None,
         deadline: float = DEADLINE_SECONDS,
+        worker: Worker = asyncio.to_thread,
     ) -> None:
         self._channels = dict(sorted(channels.items()))
         self._roster = roster
@@ -74,18 +76,25 @@ class Hub:
         self._credential = credential
         self._observer = observer
         self._deadline = deadline
+        self._worker = worker
 
     async def run(
         self,
         proposal: SessionSpec,
         own_nonces: Mapping[PartyId, bytes],
-        make_local: Callable[[SessionSpec], Session[T]] | None = None,
-    ) -> tuple[Outcome, T | None]:
-        """Agree, carry, and wait until every remote party has finished. Channels stay open."""
+        make_local: Callable[[SessionSpec], Session[T]],
+    ) -> tuple[Outcome, T]:
+        """Take part oneself: our session's result, and what the others reported. Channels stay open."""
         spec = await self._agree(proposal, own_nonces)
-        local = make_local(spec) if make_local is not None else None
+        local = make_local(spec)
         outcomes = await self._carry(spec, local)
-        return Outcome(spec, outcomes), (local.result() if local is not None else None)
+        return Outcome(spec, outcomes), local.result()
+
+    async def carry(self, proposal: SessionSpec, own_nonces: Mapping[PartyId, bytes]) -> Outcome:
+        """Carry a session among others only, until every one of them has finished."""
+        spec = await self._agree(proposal, own_nonces)
+        nobody: Session[None] | None = None
+        return Outcome(spec, await self._carry(spec, nobody))
 
     async def _agree(self, proposal: SessionSpec, own_nonces: Mapping[PartyId, bytes]) -> SessionSpec:
         await self._to_all(Propose(self._proposer, self._credential, proposal))
@@ -113,7 +122,7 @@ class Hub:
             arriving[asyncio.ensure_future(channel.receive())] = party
         try:
             if local is not None:
-                await self._forward(spec, local, local.start())
+                await self._forward(spec, local, await self._worker(local.start))
                 self._raise_if_failed(local)
             while arriving:
                 done, _ = await asyncio.wait(
@@ -179,7 +188,7 @@ class Hub:
             for origin, data in queue:
                 recipients = self._recipients(spec, origin, data)
                 if local is not None and local.me in recipients and local.me != origin:
-                    answers.extend(await asyncio.to_thread(local.receive, data))
+                    answers.extend(await self._worker(local.receive, data))
                 for party in recipients:
                     if party in self._channels and party != origin:
                         waiting.setdefault(party, []).append(data)
