@@ -1,4 +1,4 @@
-"""OT setups for tests: both ends made by the real protocol, on the toy group where the curve is beside the point."""
+"""OT setups for tests, both ends by the real protocol; on the toy group where the curve hardly matters."""
 
 from dataclasses import dataclass
 from functools import cache

@@ -6,3 +6,11 @@
 - `kdf`: HKDF, for those two.
 - `base_ot`, `extension`, `vole`: oblivious transfer and the two-party multiplication built on it.
 """
+
+import os
+
+# The matrix products of `limbs` take 0.01 to 0.1 ms; waking a pool of threads costs more than that, and a
+# node runs one process per core anyway. OpenBLAS reads this once, when numpy is first imported, so it is set
+# before any module here can do so; an operator's own value wins. (threadpoolctl could do it later, at the
+# price of one more dependency.)
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
