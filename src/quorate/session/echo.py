@@ -19,6 +19,7 @@ from quorate.primitives.tags import Tag
 from quorate.primitives.transcript import digest
 from quorate.session.envelope import EVERYBODY, Envelope
 from quorate.session.evidence import Exhibit
+from quorate.session.identity import PublicIdentity
 from quorate.session.message import Message, PartyId, Path, Rule, tag_of
 from quorate.session.party import Party
 from quorate.session.spec import MAX_PARTIES
@@ -73,6 +74,9 @@ def gathered(
     views = {name: data for name, data in party.envelopes(kind).items() if name in asked}
     if party.me in asked:
         views[party.me] = party.own_envelope(kind)
+    if set(views) != set(asked):
+        # with gaps the views of two honest parties would differ, and one of them would be blamed for it
+        raise ValueError(f"an echo compares a broadcast that has come from all; {tag_of(kind)} has not")
     return views
 
 
@@ -98,9 +102,10 @@ async def compare(
     party.broadcast(Seen(tuple(views[name] for name in sorted(views))))
     reports = await party.gather(Seen, differing)
     step = step or tag_of(kind)
+    roster = {name: party.identity_of(name) for name in views}
     for reporter, report in reports.items():
-        shown = _shown(party, report, kind)
-        if list(shown) != sorted(views) or view_digest(party, shown) != digests[reporter]:
+        shown = shown_views(party.session_id, party.path, roster, kind, report)
+        if not shows(party.session_id, party.path, roster, kind, digests[reporter], report):
             party.blame(
                 (vouched, Seen), [reporter], f"vouched for a view of {tag_of(kind)} it can't show", step=step
             )
@@ -123,24 +128,47 @@ def _accuse(
     )
 
 
-def view_digest(party: Party, views: dict[PartyId, bytes]) -> bytes:
+def view_digest(party: Party, views: Mapping[PartyId, bytes]) -> bytes:
     """The digest that stands for a view."""
-    fields = [field for name in sorted(views) for field in (name.encode(), views[name])]
-    return digest(Tag.ECHO, party.session_id, party.path.encode(), *fields)
+    return _digest(party.session_id, party.path, views)
 
 
-def _shown(party: Party, report: Seen, kind: type[Message]) -> dict[PartyId, bytes]:
+def shows(
+    session: bytes,
+    path: Path,
+    roster: Mapping[PartyId, PublicIdentity],
+    kind: type[Message],
+    vouched: bytes,
+    report: Seen,
+) -> bool:
+    """Whether a report holds everybody's envelope, as its sender signed it, and is the view vouched for.
+
+    If not, the reporter contradicts itself; a stranger can tell by the same function. `roster` names
+    exactly those whose broadcast it was.
+    """
+    shown = shown_views(session, path, roster, kind, report)
+    return list(shown) == sorted(roster) and _digest(session, path, shown) == vouched
+
+
+def shown_views(
+    session: bytes, path: Path, roster: Mapping[PartyId, PublicIdentity], kind: type[Message], report: Seen
+) -> dict[PartyId, bytes]:
     """The envelopes of a report that their senders really signed for this very broadcast."""
     shown: dict[PartyId, bytes] = {}
     for data in report.envelopes:
         try:
             envelope = Envelope.parse(data)
-            if envelope.sender not in party.parties:
+            if envelope.sender not in roster:
                 continue
-            envelope.verify(party.identity_of(envelope.sender))
+            envelope.verify(roster[envelope.sender])
         except QuorateError:
             continue
         here = (envelope.session, envelope.path, envelope.tag, envelope.recipient)
-        if here == (party.session_id, party.path, tag_of(kind), EVERYBODY):
+        if here == (session, path, tag_of(kind), EVERYBODY):
             shown[envelope.sender] = data
     return shown
+
+
+def _digest(session: bytes, path: Path, views: Mapping[PartyId, bytes]) -> bytes:
+    fields = [field for name in sorted(views) for field in (name.encode(), views[name])]
+    return digest(Tag.ECHO, session, path.encode(), *fields)
