@@ -1,0 +1,287 @@
+"""The node behind HTTP and WebSocket (Litestar): resources with an OpenAPI description, sessions as frames.
+
+Resources are read with a proof of possession in the header ``Quorate-Proof`` (base64; see
+`quorate.identity.requests`), or carry their own authority as a certificate. Every error is
+``{"code", "message", "remedy"}`` with a status a client can act on.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import Annotated, Any, Final
+
+import msgspec
+from litestar import Litestar, MediaType, Request, Response, WebSocket, get, post, websocket
+from litestar.config.response_cache import ResponseCacheConfig
+from litestar.exceptions import HTTPException, WebSocketDisconnect
+from litestar.openapi import OpenAPIConfig
+
+from quorate import __version__
+from quorate.account.requests import LiveRequest
+from quorate.encoding import decode, encode
+from quorate.errors import Abort, LimitExceeded, Malformed, Missing, QuorateError, Refused, Unavailable
+from quorate.identity import RequestProof, verify_request
+from quorate.node.limits import MAX_BODY_BYTES
+from quorate.node.node import Node
+from quorate.transport.channel import ChannelClosed
+from quorate.transport.frames import MAX_FRAME_BYTES, Frame, read_frame
+
+PROOF_HEADER: Final = "quorate-proof"
+
+
+class ErrorBody(msgspec.Struct, frozen=True):
+    """Every error's body. `remedy`: retry, exclude, quarantine or ask."""
+
+    code: str
+    message: str
+    remedy: str
+
+
+class Health(msgspec.Struct, frozen=True):
+    """The process answers."""
+
+    name: str
+    version: str
+
+
+class Readiness(msgspec.Struct, frozen=True):
+    """Whether sessions are taken; `reason` says why not."""
+
+    ready: bool
+    reason: str = ""
+
+
+class MemberView(msgspec.Struct, frozen=True):
+    """A node of the committee; `identity` is hex, 65 bytes."""
+
+    name: str
+    url: str
+    identity: str
+
+
+class NetworkView(msgspec.Struct, frozen=True):
+    """What a client needs to know of the network, as this node is configured."""
+
+    network: str
+    node: str
+    identity: str
+    degree: int
+    echo_quorum: int
+    ready_quorum: int
+    committee: list[MemberView]
+
+
+class Challenge(msgspec.Struct, frozen=True):
+    """A nonce in hex, good for one request to this node."""
+
+    nonce: str
+
+
+class WalletView(msgspec.Struct, frozen=True):
+    """The record of one key, canonical bytes in base64 (`quorate.account.KeyRecord`)."""
+
+    key: str
+    epoch: int
+    record: str
+
+
+class LiveBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A certificate that an epoch is prepared (`quorate.account.requests.LiveRequest`), base64."""
+
+    request: Annotated[str, msgspec.Meta(max_length=MAX_BODY_BYTES)]
+
+
+class Live(msgspec.Struct, frozen=True):
+    """This node's signed KEY-LIVE statement: canonical statement and signature, base64."""
+
+    statement: str
+    signature: str
+
+
+@get("/v1/health", tags=["operation"], summary="The process answers")
+async def health(node: Node) -> Health:
+    """The process answers."""
+    return Health(node.config.name, __version__)
+
+
+@get("/v1/ready", tags=["operation"], summary="Whether sessions are taken")
+async def ready(node: Node) -> Response[Readiness]:
+    """Whether sessions are taken."""
+    if node.closing:
+        return Response(Readiness(False, "shutting down"), status_code=503)
+    if node.vault.rolled_back:
+        return Response(
+            Readiness(False, "the database was restored; see the operator's guide"), status_code=503
+        )
+    return Response(Readiness(True))
+
+
+@get("/v1/metrics", tags=["operation"], media_type=MediaType.TEXT, summary="Prometheus metrics")
+async def metrics(node: Node) -> str:
+    """Prometheus metrics."""
+    return node.metrics.text()
+
+
+@get("/v1/network", tags=["network"], summary="Committee, thresholds and identities")
+async def network(node: Node) -> NetworkView:
+    """Committee, thresholds and identities."""
+    config = node.config
+    return NetworkView(
+        config.network,
+        config.name,
+        node.identity.public.to_bytes().hex(),
+        config.quorums.degree,
+        config.quorums.echo,
+        config.quorums.ready,
+        [MemberView(peer.name, peer.url, peer.identity) for peer in config.committee.values()],
+    )
+
+
+@get("/v1/challenge", tags=["accounts"], summary="A nonce for one request")
+async def challenge(node: Node) -> Challenge:
+    """A nonce for one request."""
+    return Challenge(node.challenges.give().hex())
+
+
+@get("/v1/wallets", tags=["accounts"], summary="The keys of the caller's account")
+async def wallets(node: Node, request: Request[Any, Any, Any]) -> list[WalletView]:
+    """The keys of the caller's account."""
+    account = _account(node, request, b"")
+    records = await node.worker(node.records_of, account)
+    return [
+        WalletView(record.key.hex(), record.epoch, base64.b64encode(encode(record)).decode())
+        for record in records
+    ]
+
+
+@post(
+    "/v1/instances", tags=["accounts"], summary="Make what the nodes need among themselves", status_code=200
+)
+async def instances(node: Node, request: Request[Any, Any, Any]) -> Readiness:
+    """Returns when this node's own part for the caller's account is there; ask every node."""
+    account = _account(node, request, await request.body())
+    await node.ensure_shard(account)
+    return Readiness(True)
+
+
+@post("/v1/keys/live", tags=["accounts"], summary="Make a prepared epoch live", status_code=200)
+async def live(node: Node, data: LiveBody) -> Live:
+    """Needs no login: the certificate inside is what counts, and repeating it does nothing."""
+    wanted = decode(LiveRequest, _base64(data.request), limit=MAX_BODY_BYTES)
+    statement, signature = await node.worker(node.make_live, wanted)
+    return Live(base64.b64encode(statement).decode(), base64.b64encode(signature).decode())
+
+
+@websocket("/v1/sessions")
+async def sessions(socket: WebSocket[Any, Any, Any], node: Node) -> None:
+    """One session a connection, as frames (`quorate.transport.frames`)."""
+    await socket.accept()
+    channel = _SocketChannel(socket)
+    await node.serve(channel)
+    await channel.close()
+
+
+class _SocketChannel:
+    """The server's end of a WebSocket."""
+
+    def __init__(self, socket: WebSocket[Any, Any, Any]) -> None:
+        self._socket = socket
+        self._closed = False
+
+    async def send(self, frame: Frame) -> None:
+        try:
+            await self._socket.send_bytes(encode(frame))
+        except (WebSocketDisconnect, RuntimeError) as error:
+            raise ChannelClosed(f"the connection is closed: {type(error).__name__}") from None
+
+    async def receive(self) -> Frame:
+        try:
+            data = await self._socket.receive_bytes()
+        except (WebSocketDisconnect, RuntimeError, KeyError):
+            self._closed = True
+            raise ChannelClosed("the other end has closed the connection") from None
+        if len(data) > MAX_FRAME_BYTES:
+            raise LimitExceeded(f"a frame of {len(data)} bytes, at most {MAX_FRAME_BYTES} are read")
+        return read_frame(data)
+
+    async def close(self) -> None:
+        if not self._closed:
+            self._closed = True
+            try:
+                await self._socket.close()
+            except (WebSocketDisconnect, RuntimeError):
+                return
+
+
+def make_app(node: Node) -> Litestar:
+    """The ASGI application of a node. Its lifespan closes the node."""
+
+    async def provide_node() -> Node:
+        return node
+
+    async def stop(_: Litestar) -> None:
+        await node.close()
+
+    async def start(_: Litestar) -> None:
+        node.start_background()
+
+    return Litestar(
+        route_handlers=[health, ready, metrics, network, challenge, wallets, instances, live, sessions],
+        dependencies={"node": provide_node},
+        exception_handlers={QuorateError: _explain, HTTPException: _explain_http},
+        on_startup=[start],
+        on_shutdown=[stop],
+        request_max_body_size=MAX_BODY_BYTES,
+        openapi_config=OpenAPIConfig(title="Quorate node", version=__version__, path="/schema"),
+        response_cache_config=ResponseCacheConfig(default_expiration=None),
+        logging_config=None,
+    )
+
+
+def _account(node: Node, request: Request[Any, Any, Any], body: bytes) -> bytes:
+    """The account whose device made this request. Raises `Refused`."""
+    header = request.headers.get(PROOF_HEADER)
+    if header is None:
+        raise Refused("this needs a login: send the proof header", code="login")
+    proof = RequestProof.parse(_base64(header))
+    claims = node.login.verify(proof.credential, node.clock())
+    verify_request(proof, claims.device, node.identity.public, request.method, request.url.path, body)
+    node.challenges.take(proof.nonce)
+    return claims.account
+
+
+def _base64(text: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        raise Malformed("not base64") from None
+
+
+def _explain(_: Request[Any, Any, Any], error: QuorateError) -> Response[ErrorBody]:
+    code = error.code if isinstance(error, Refused) else type(error).__name__.lower()
+    return Response(ErrorBody(code, str(error)[:1024], error.remedy.value), status_code=_status(error))
+
+
+def _explain_http(_: Request[Any, Any, Any], error: HTTPException) -> Response[ErrorBody]:
+    return Response(ErrorBody("http", str(error.detail)[:1024], "ask"), status_code=error.status_code)
+
+
+def _status(error: QuorateError) -> int:
+    match error:
+        case Refused(code="login" | "challenge" | "proof"):
+            return 401
+        case Refused(code="unknown-key" | "nothing-staged"):
+            return 404
+        case Refused():
+            return 403
+        case Malformed():
+            return 400
+        case LimitExceeded():
+            return 429
+        case Missing() | Unavailable():
+            return 503
+        case Abort():
+            return 409
+        case _:
+            return 500

@@ -1,0 +1,202 @@
+"""A node's configuration: one TOML file, read once, checked whole, with errors that name the line's key.
+
+Thresholds come from here only; nothing a peer or a device sends can lower them. The loader refuses a
+committee that could not keep its promises (`quorate.sharing.quorums`): with d < 2t + f a revoked device
+could still find d + 1 nodes that have not heard of the revocation.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from quorate.errors import LocalError, Malformed
+from quorate.session import PublicKeys, is_party_id
+from quorate.sharing.quorums import Quorums
+
+MAX_CONFIG_BYTES: Final = 1 << 20
+"""Far more than any committee needs; a wrong file is refused before it is parsed."""
+
+
+class BadConfig(LocalError):
+    """The configuration cannot be used; the message names the file, the key and what to write there."""
+
+
+class Peer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A node of the committee: its name, where it listens, its public identity in hex (65 bytes)."""
+
+    name: str
+    url: str
+    identity: str
+
+
+class Thresholds(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`d`: degree of the sharing, d+1 nodes sign; `t`: how many may lie; `f`: how many more may be down."""
+
+    d: int
+    t: int = 0
+    f: int = 0
+
+
+class ChainRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A chain beyond the built-in ones."""
+
+    caip2: str
+    name: str
+    symbol: str
+    decimals: int = 18
+
+
+class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    name: str
+    network: str
+    network_key: str
+    listen: str
+    storage: str
+    keys: str
+    seal: str
+    committee: list[Peer]
+    thresholds: Thresholds
+    allow_blind: bool = False
+    shards_ahead: int = 64
+    background_cpu: float = 0.25
+    chains: list[ChainRow] = []
+
+
+@dataclass(frozen=True, slots=True)
+class NodeConfig:
+    """A checked configuration. `host` and `port` say where to listen; paths are absolute."""
+
+    name: str
+    network: str
+    network_key: PublicKeys
+    host: str
+    port: int
+    storage: str
+    keys: Path
+    seal: str
+    committee: Mapping[str, Peer]
+    identities: Mapping[str, PublicKeys]
+    quorums: Quorums
+    allow_blind: bool
+    shards_ahead: int
+    background_cpu: float
+    chains: tuple[ChainRow, ...]
+
+    @property
+    def nodes(self) -> tuple[str, ...]:
+        """All names, in the order of the file, which is the order of their points."""
+        return tuple(self.committee)
+
+
+def load_config(path: Path) -> NodeConfig:
+    """Read and check `path`. Raises `BadConfig`."""
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise BadConfig(f"{path}: cannot be read ({error.strerror})") from None
+    if len(raw) > MAX_CONFIG_BYTES:
+        raise BadConfig(f"{path}: {len(raw)} bytes is no configuration of a node")
+    try:
+        file = msgspec.convert(tomllib.loads(raw.decode()), _File)
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+        raise BadConfig(f"{path}: {error}") from None
+    try:
+        return _checked(file, path.resolve().parent)
+    except BadConfig as error:
+        raise BadConfig(f"{path}: {error}") from None
+
+
+def quorums(nodes: int, thresholds: Thresholds) -> Quorums:
+    """The quorums of a committee of this size. Raises `BadConfig` for thresholds that keep no promise."""
+    try:
+        return Quorums(nodes, thresholds.d, thresholds.t, thresholds.f)
+    except Malformed as error:
+        raise BadConfig(f"thresholds: {error}") from None
+
+
+def _checked(file: _File, base: Path) -> NodeConfig:
+    names = [peer.name for peer in file.committee]
+    if len(set(names)) != len(names) or not all(map(is_party_id, names)):
+        raise BadConfig("committee: names are distinct, of lower-case letters, digits and dashes")
+    if file.name not in names:
+        raise BadConfig(f"name: {file.name!r} is not in the committee ({', '.join(names)})")
+    if not 0 < file.background_cpu <= 1:
+        raise BadConfig("background_cpu: a share of one core, above 0 and at most 1")
+    if not 0 <= file.shards_ahead <= 64:
+        raise BadConfig("shards_ahead: between 0 and 64")
+    host, port = _address(file.listen)
+    return NodeConfig(
+        name=file.name,
+        network=file.network,
+        network_key=_keys("network_key", file.network_key),
+        host=host,
+        port=port,
+        storage=_storage(file.storage, base),
+        keys=base / file.keys,
+        seal=_seal(file.seal, base),
+        committee={peer.name: peer for peer in file.committee},
+        identities={peer.name: _keys(f"identity of {peer.name}", peer.identity) for peer in file.committee},
+        quorums=quorums(len(names), file.thresholds),
+        allow_blind=file.allow_blind,
+        shards_ahead=file.shards_ahead,
+        background_cpu=file.background_cpu,
+        chains=tuple(file.chains),
+    )
+
+
+def _keys(what: str, text: str) -> PublicKeys:
+    try:
+        return PublicKeys.from_bytes(bytes.fromhex(text))
+    except (ValueError, Malformed) as error:
+        raise BadConfig(f"{what}: {error}") from None
+
+
+def _address(text: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdigit() or int(port) > 65535:
+        raise BadConfig(f"listen: {text!r} is not host:port")
+    return host, int(port)
+
+
+def _storage(url: str, base: Path) -> str:
+    """A relative SQLite path is meant from the file's own directory, wherever the node is started."""
+    prefix = "sqlite:///"
+    if url.startswith(prefix) and not Path(url.removeprefix(prefix)).is_absolute():
+        return f"{prefix}{base / url.removeprefix(prefix)}"
+    return url
+
+
+def _seal(url: str, base: Path) -> str:
+    prefix = "keyfile:"
+    if url.startswith(prefix) and not Path(url.removeprefix(prefix)).is_absolute():
+        return f"{prefix}{base / url.removeprefix(prefix)}"
+    return url
+
+
+def to_toml(values: Mapping[str, Any]) -> str:
+    """Write plain values as TOML: what `quorate up` needs for the files it makes, and no more."""
+    lines: list[str] = []
+    tables: list[str] = []
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            tables.append(f"\n[{key}]\n" + to_toml(value))
+        elif isinstance(value, list) and value and isinstance(value[0], Mapping):
+            tables.extend(f"\n[[{key}]]\n" + to_toml(item) for item in value)
+        else:
+            lines.append(f"{key} = {_literal(value)}\n")
+    return "".join(lines) + "".join(tables)
+
+
+def _literal(value: object) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return repr(value)
+    # A JSON string is a TOML basic string for the characters that occur here.
+    return msgspec.json.encode(str(value)).decode()

@@ -1,0 +1,30 @@
+"""What one node lets in, by name. Each limit has its reason; a test hits each."""
+
+from __future__ import annotations
+
+from typing import Final
+
+MAX_BODY_BYTES: Final = 64 << 10
+"""A request body: the largest is a certificate, with one signature a node."""
+
+MAX_SESSIONS: Final = 64
+"""Sessions in progress on one node. Each holds about a megabyte while it runs and computes in one thread,
+so more would only wait longer than their hubs do."""
+
+MAX_SESSIONS_PER_ACCOUNT: Final = 8
+"""A person's devices at once; a ninth waits, so that one account cannot fill the node."""
+
+MAX_CHALLENGES: Final = 4096
+"""Nonces given out and not yet used; the oldest go first."""
+
+CHALLENGE_SECONDS: Final = 60.0
+"""Between asking for a nonce and using it."""
+
+MAX_KEYS_PER_ACCOUNT: Final = 64
+"""Keys one account may form; a key costs the nodes a generation run and a record."""
+
+CLOSING_SECONDS: Final = 5.0
+"""How long running sessions may finish when the node is asked to stop."""
+
+ENSURE_SECONDS: Final = 15.0
+"""How long a session waits for an instance with another node that is being made at that moment."""

@@ -1,0 +1,322 @@
+"""One node: its vault, its identity, the sessions it takes part in, and the instances it keeps ready.
+
+`Node` is the service without its sockets: `quorate.node.app` puts it behind HTTP and WebSocket, tests drive
+it over channels in memory. All protocol steps and all storage run in one worker thread, so that a health
+check is answered while a round is computed, and two sessions never interleave within a step.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final
+
+from quorate.account import KeyRecord
+from quorate.account.requests import LiveRequest
+from quorate.account.shards import shard_of
+from quorate.chains.chain import Chain
+from quorate.chains.registry import Chains
+from quorate.clock import Clock, unix_time
+from quorate.encoding import encode
+from quorate.entropy import Rng, system_rng
+from quorate.errors import LimitExceeded, QuorateError, Refused, Remedy
+from quorate.groups import SECP256K1
+from quorate.identity import Login, NetworkLogin
+from quorate.node.callers import Caller, DeviceCaller, identify, roster_of
+from quorate.node.challenges import Challenges
+from quorate.node.config import NodeConfig
+from quorate.node.creation import FormOffer, make_live
+from quorate.node.keybook import KeyBook
+from quorate.node.limits import CLOSING_SECONDS, MAX_SESSIONS, MAX_SESSIONS_PER_ACCOUNT
+from quorate.node.log import Log, LogFunction
+from quorate.node.metrics import Metrics
+from quorate.node.offers import Offer, Services, SetupOffer
+from quorate.node.pairs import Pairs
+from quorate.node.policy import DefaultPolicy, Policy
+from quorate.node.refreshing import RefreshOffer
+from quorate.node.signing import OnlineOffer, PresignOffer, SignOffer
+from quorate.primitives.parameters import STANDARD
+from quorate.schemes.ecdsa import SETUP, PairSetup, instance_payload, set_up, suite
+from quorate.secret import Secret
+from quorate.session import NONCE_BYTES, KeyPair, Session, SessionSpec, roster_digest
+from quorate.transport.channel import Channel
+from quorate.transport.frames import Begin, Propose
+from quorate.transport.host import Hosted, host
+from quorate.transport.hub import Hub
+from quorate.vault import Vault
+
+_IDENTITY: Final = "identity"
+
+Connect = Callable[[str], Awaitable[Channel]]
+"""Opens a channel to another node, by name."""
+
+
+def own_identity(vault: Vault, rng: Rng) -> KeyPair:
+    """The node's identity from its vault, made at the first start."""
+    kept = vault.records.get(_IDENTITY, "node")
+    if kept is None:
+        vault.records.put(_IDENTITY, "node", rng(32), expected=0, scope=_IDENTITY)
+        kept = vault.records.get(_IDENTITY, "node")
+    if kept is None:
+        raise LimitExceeded("the identity was not kept")  # pragma: no cover - the vault has just stored it
+    return KeyPair(Secret(kept.value))
+
+
+class Node:
+    """`connect` reaches other nodes; without it the node makes no instances on its own (tests, one node)."""
+
+    def __init__(
+        self,
+        config: NodeConfig,
+        vault: Vault,
+        *,
+        connect: Connect | None = None,
+        policy: Policy | None = None,
+        login: Login | None = None,
+        log: LogFunction | None = None,
+        clock: Clock = unix_time,
+        rng: Rng = system_rng,
+    ) -> None:
+        self.config = config
+        self.vault = vault
+        self.identity = own_identity(vault, rng)
+        self.metrics = Metrics()
+        self.log = log or Log(config.name)
+        self.challenges = Challenges(rng, clock)
+        self.keybook = KeyBook(config.name, vault)
+        self.chains = Chains(Chain(row.caip2, row.name, row.symbol, row.decimals) for row in config.chains)
+        self.login: Login = login or NetworkLogin(config.network, config.network_key)
+        self.pairs = Pairs(config.name, vault, config.nodes, clock, self.log)
+        self.clock = clock
+        self.rng = rng
+        self._connect = connect
+        self._threads = ThreadPoolExecutor(1, thread_name_prefix="session")
+        self._running: Counter[bytes] = Counter()
+        self._connections: set[asyncio.Task[Any]] = set()
+        self._background: set[asyncio.Task[Any]] = set()
+        self.closing = False
+        self._services = services = Services(
+            config=config,
+            identity=self.identity,
+            vault=vault,
+            keybook=self.keybook,
+            pairs=self.pairs,
+            chains=self.chains,
+            policy=policy or DefaultPolicy(config.allow_blind),
+            clock=clock,
+            rng=rng,
+            log=self.log,
+            worker=self.worker,
+            ensure=self.ensure,
+        )
+        self._offers: dict[str, Offer] = {
+            "formation": FormOffer(services),
+            "refresh": RefreshOffer(services),
+            SETUP.name: SetupOffer(services),
+            "ecdsa.sign": SignOffer(services),
+            "ecdsa.presign": PresignOffer(services),
+            "ecdsa.online": OnlineOffer(services),
+        }
+        own = config.identities[config.name]
+        if own != self.identity.public:
+            raise LimitExceeded(
+                f"the configuration gives {config.name} another identity than this vault holds; "
+                f"the vault's is {self.identity.public.to_bytes().hex()}",
+                remedy=Remedy.ASK,
+            )
+
+    async def worker(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Run a blocking function in the node's one worker thread."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, function, *arguments)
+
+    # --- sessions others open with us ----------------------------------------------------------------
+
+    async def serve(self, channel: Channel) -> None:
+        """Host sessions on a connection until the other end closes it."""
+        task = asyncio.current_task()
+        if task is not None:
+            self._connections.add(task)
+        try:
+            await host(channel, _Connection(self), self.worker)
+        finally:
+            if task is not None:
+                self._connections.discard(task)
+
+    def admit(self, caller: Caller) -> bytes:
+        """Count a session in; gives what `dismiss` takes. Raises `LimitExceeded` with remedy retry."""
+        account = caller.account if isinstance(caller, DeviceCaller) else b""
+        if self.closing:
+            raise LimitExceeded(
+                f"{self.config.name} is shutting down; try again shortly", remedy=Remedy.RETRY
+            )
+        if self._running.total() >= MAX_SESSIONS:
+            raise LimitExceeded(f"{self.config.name} is busy; try again shortly", remedy=Remedy.RETRY)
+        if account and self._running[account] >= MAX_SESSIONS_PER_ACCOUNT:
+            raise LimitExceeded("too many sessions of this account at once", remedy=Remedy.RETRY)
+        self._running[account] += 1
+        self.metrics.gauge("sessions", self._running.total())
+        return account
+
+    def dismiss(self, account: bytes) -> None:
+        """A session has ended, well or badly."""
+        self._running[account] -= 1
+        self.metrics.gauge("sessions", self._running.total())
+
+    def offer(self, spec: SessionSpec) -> Offer:
+        """The offer for a protocol. Raises `Refused`."""
+        found = self._offers.get(spec.protocol)
+        if found is None:
+            raise Refused(f"{self.config.name} does not speak {spec.protocol[:64]}", code="protocol")
+        return found
+
+    # --- sessions we open with other nodes -----------------------------------------------------------
+
+    async def ensure(self, peer: str, shard: int) -> None:
+        """Wait for an instance with another node, making it if that is our part."""
+        await self.pairs.ensure(peer, shard, self._open_setup)
+
+    async def ensure_shard(self, account: bytes) -> None:
+        """Make all instances of an account's shard that are ours to make; the other nodes do theirs."""
+        shard = shard_of(account)
+        await asyncio.gather(*(self.ensure(p, shard) for p in self.config.nodes if p > self.config.name))
+
+    async def _open_setup(self, peer: str, shard: int, generation: int) -> None:
+        if self._connect is None:
+            raise Refused(f"{self.config.name} cannot reach other nodes", code="no-transport")
+        me = self.config.name
+        parties = tuple(sorted((me, peer)))
+        roster = {name: self.config.identities[name] for name in parties}
+        payload = instance_payload(shard, generation)
+        proposal = SessionSpec(
+            SETUP.name,
+            SETUP.version,
+            suite(SECP256K1, STANDARD),
+            b"",
+            0,
+            parties,
+            roster_digest(roster),
+            2,
+            "instance",
+            payload,
+        )
+
+        def local(spec: SessionSpec) -> Session[PairSetup]:
+            def run(party: Any) -> Any:
+                return set_up(party, shard, generation)
+
+            return Session(spec, me, self.identity, roster, SETUP, SECP256K1, run, rng=self.rng)
+
+        channel = await self._connect(peer)
+        try:
+            hub = Hub({peer: channel}, roster, proposer=me, identity=self.identity, worker=self.worker)
+            _, setup = await hub.run(proposal, {me: self.rng(NONCE_BYTES)}, local)
+        finally:
+            await channel.close()
+        await self.worker(self.pairs.store, peer, setup)
+        self.metrics.count("instances", peer=peer)
+
+    # --- life ----------------------------------------------------------------------------------------
+
+    def start_background(self) -> None:
+        """Begin to make instances ahead and to load the chains' libraries; returns at once."""
+        self._in_background(asyncio.to_thread(self.chains.warm))
+        if self._connect is not None and len(self.config.nodes) > 1:
+            config = self.config
+            self._in_background(self.pairs.fill(config.shards_ahead, config.background_cpu, self._open_setup))
+
+    async def close(self) -> None:
+        """Take no new sessions, let running ones finish for a while, then let go of everything."""
+        self.closing = True
+        for task in self._background:
+            task.cancel()
+        if self._connections:
+            await asyncio.wait(self._connections, timeout=CLOSING_SECONDS)
+        for task in self._connections:
+            task.cancel()
+        await self.worker(self.vault.close)
+        self._threads.shutdown(wait=True)
+        self.log("stopped")
+
+    def make_live(self, wanted: LiveRequest) -> tuple[bytes, bytes]:
+        """Adopt a certified epoch (in the worker thread): our KEY-LIVE statement, encoded, and signed."""
+        statement, signature = make_live(self._services, wanted)
+        self.log("live", key=statement.key_id, epoch=statement.epoch)
+        return encode(statement), signature
+
+    def records_of(self, account: bytes) -> list[KeyRecord]:
+        """All keys of an account (in the worker thread)."""
+        return self.keybook.of_account(account)
+
+    def _in_background(self, work: Any) -> None:
+        task = asyncio.ensure_future(work)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+
+
+class _Connection:
+    """The session service of one connection: remembers who proposed, from proposal to end."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self.me = node.config.name
+        self._caller: Caller | None = None
+
+    async def consider(self, propose: Propose) -> bytes:
+        node = self._node
+        spec = propose.spec
+        if self.me not in spec.parties:
+            raise Refused(f"{self.me} is no party of that session", code="parties", parties=[self.me])
+        caller = identify(propose, node.config.identities, node.login, node.clock())
+        await node.offer(spec).consider(caller, spec)
+        self._caller = caller
+        return node.rng(NONCE_BYTES)
+
+    async def open(self, propose: Propose, nonce: bytes, begin: Begin) -> Hosted:
+        node, caller, spec = self._node, self._caller, begin.spec
+        if caller is None or spec.proposal_id != propose.spec.proposal_id:
+            raise Refused("the agreement is not the one proposed", code="proposal", parties=[self.me])
+        if not spec.nonces or spec.nonce_of(self.me) != nonce:
+            raise Refused("the agreement does not hold our nonce", code="nonce", parties=[self.me])
+        roster = roster_of(caller, begin, node.config.identities)
+        account = node.admit(caller)
+        try:
+            hosted = await node.offer(spec).open(caller, spec, roster)
+        except BaseException:
+            node.dismiss(account)
+            raise
+        node.metrics.count("sessions_opened", protocol=spec.protocol)
+        return _Counted(hosted, node, account)
+
+
+class _Counted(Hosted):
+    """A hosted session that leaves the node's counters when it ends."""
+
+    def __init__(self, hosted: Hosted, node: Node, account: bytes) -> None:
+        self._hosted = hosted
+        self._node = node
+        self._account: bytes | None = account
+        self.session = hosted.session
+
+    def finish(self) -> bytes:
+        try:
+            return self._hosted.finish()
+        finally:
+            self._leave("finished", None)
+
+    def fail(self, error: QuorateError) -> None:
+        try:
+            self._hosted.fail(error)
+        finally:
+            self._leave("failed", error)
+
+    def _leave(self, how: str, error: QuorateError | None) -> None:
+        if self._account is None:
+            return
+        self._node.dismiss(self._account)
+        self._account = None
+        spec = self.session.spec
+        kind = "" if error is None else type(error).__name__
+        self._node.metrics.count(f"sessions_{how}", protocol=spec.protocol, error=kind)
+        self._node.log("session", protocol=spec.protocol, outcome=how, error=kind, session=self.session.id)

@@ -1,0 +1,164 @@
+"""What a node takes part in, one offer for each protocol, and what they share.
+
+`consider` judges a proposal before a nonce is given; `open` makes the session of the whole agreement. The
+node computes every digest, coefficient and roster itself; a proposal is a request.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeVar
+
+from quorate.account.shards import DEVICE_SHARD, shard_of
+from quorate.chains.registry import Chains
+from quorate.clock import Clock
+from quorate.encoding import decode
+from quorate.entropy import Rng
+from quorate.errors import Malformed, QuorateError, Refused, Suspicion, Unavailable
+from quorate.groups import SECP256K1
+from quorate.node.callers import Caller, DeviceCaller
+from quorate.node.config import NodeConfig
+from quorate.node.keybook import KeyBook
+from quorate.node.log import LogFunction
+from quorate.node.pairs import Pairs
+from quorate.node.policy import Policy
+from quorate.primitives.parameters import STANDARD
+from quorate.schemes.ecdsa import SETUP, Disagreement, PairSetup, set_up, suite
+from quorate.session import KeyPair, PublicKeys, Session, SessionSpec
+from quorate.transport.host import Hosted
+from quorate.vault import Vault
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What offers are built on. `ensure(peer, shard)` waits for an instance with another node."""
+
+    config: NodeConfig
+    identity: KeyPair
+    vault: Vault
+    keybook: KeyBook
+    pairs: Pairs
+    chains: Chains
+    policy: Policy
+    clock: Clock
+    rng: Rng
+    log: LogFunction
+    worker: Callable[..., Awaitable[Any]]
+    ensure: Callable[[str, int], Awaitable[None]]
+
+    @property
+    def me(self) -> str:
+        return self.config.name
+
+
+class Offer(Protocol):
+    """One protocol a node serves."""
+
+    async def consider(self, caller: Caller, spec: SessionSpec) -> None:
+        """Raises `Refused` unless this caller may have such a session."""
+
+    async def open(self, caller: Caller, spec: SessionSpec, roster: Mapping[str, PublicKeys]) -> Hosted:
+        """The session, ready to start."""
+
+
+@dataclass(slots=True)
+class Run(Hosted):
+    """A hosted session with what happens at its end. `partners`: party name -> how our tables call it."""
+
+    session: Session[Any]
+    services: Services
+    on_finish: Callable[[Any], bytes]
+    partners: Mapping[str, tuple[str, PairSetup]] = field(default_factory=dict)
+
+    def finish(self) -> bytes:
+        for peer, setup in self.partners.values():
+            self.services.pairs.end_session(peer, setup)
+        return self.on_finish(self.session.result())
+
+    def fail(self, error: QuorateError) -> None:
+        """Quarantine what our own check has found. A failure that others report freezes nothing here:
+        anybody could then separate two honest parties."""
+        if self.session.error is not error:
+            return
+        if isinstance(error, Suspicion | Disagreement):
+            leak = isinstance(error, Suspicion) and error.leak_bearing
+            for name in error.parties:
+                if name in self.partners and (leak or isinstance(error, Disagreement)):
+                    peer, setup = self.partners[name]
+                    self.services.pairs.freeze(peer, setup.shard, str(error)[:200], leak_bearing=leak)
+
+
+class SetupOffer:
+    """``ecdsa.setup``: a fresh OT instance with a device or another node."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    async def consider(self, caller: Caller, spec: SessionSpec) -> None:
+        shard, generation = self._instance(caller, spec)
+        await self._services.worker(self._services.pairs.check_setup, caller, shard, generation)
+
+    async def open(self, caller: Caller, spec: SessionSpec, roster: Mapping[str, PublicKeys]) -> Hosted:
+        services = self._services
+        shard, generation = self._instance(caller, spec)
+
+        def keep(setup: PairSetup) -> bytes:
+            services.pairs.store(caller.peer, setup)
+            services.log("instance", peer=caller.peer, shard=shard)
+            return setup.fingerprint
+
+        session = Session(
+            spec,
+            services.me,
+            services.identity,
+            roster,
+            SETUP,
+            SECP256K1,
+            lambda party: set_up(party, shard, generation),
+            rng=services.rng,
+        )
+        return Run(session, services, keep)
+
+    def _instance(self, caller: Caller, spec: SessionSpec) -> tuple[int, int]:
+        if spec.parties != tuple(sorted((self._services.me, caller.name))):
+            raise Refused("a setup is between the caller and this node", code="parties")
+        if spec.suite != suite(SECP256K1, STANDARD):
+            raise Refused(f"setups are made over {suite(SECP256K1, STANDARD)}", code="suite")
+        try:
+            shard, generation = decode(tuple[int, int], spec.payload)
+        except Malformed as error:
+            raise Refused(f"the payload names no instance: {error}", code="payload") from None
+        return shard, generation
+
+
+async def partners_of(
+    services: Services, caller: DeviceCaller, spec: SessionSpec
+) -> dict[str, tuple[str, PairSetup]]:
+    """Our OT setup with every other signer, each use counted durably. Raises `Refused` or `Missing`."""
+    shard = shard_of(caller.account)
+    others = [name for name in spec.parties if name != services.me]
+    for name in others:
+        if name in services.config.committee:
+            await services.ensure(name, shard)
+    return await services.worker(_take_pairs, services, caller, others, shard)  # type: ignore[no-any-return]
+
+
+def _take_pairs(
+    services: Services, caller: DeviceCaller, others: list[str], shard: int
+) -> dict[str, tuple[str, PairSetup]]:
+    found = {}
+    for name in others:
+        is_node = name in services.config.committee
+        peer, where = (name, shard) if is_node else (caller.peer, DEVICE_SHARD)
+        try:
+            setup = services.pairs.load(peer, where)
+        except Unavailable as error:
+            code = "login-again" if error.remedy == "quarantine" else "no-instance"
+            raise Refused(str(error), code=code, parties=[services.me, name], remedy=error.remedy) from None
+        found[name] = (peer, setup)
+    for peer, setup in found.values():
+        services.pairs.begin_session(peer, setup)
+    return found

@@ -1,0 +1,166 @@
+"""The node's OT instances: with other nodes, one for each shard of accounts, and with devices, one each.
+
+Between two nodes the one whose name comes first opens the setup, so that two never make the same instance
+at once; the other waits for it. Instances with nodes are made ahead in the background, under a cap on CPU,
+and at once when a session needs one that is not there. An instance is stored under one generation at both
+ends; the generation is at least the unix time of its making, so that it is above whatever either has seen.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from quorate.account.shards import DEVICE_SHARD, SHARDS
+from quorate.clock import Clock, monotonic, process_cpu
+from quorate.errors import Missing, QuorateError, Refused, Unavailable
+from quorate.node.callers import Caller, DeviceCaller
+from quorate.node.limits import ENSURE_SECONDS
+from quorate.node.log import LogFunction
+from quorate.schemes.ecdsa.setup import PairSetup
+from quorate.vault import Vault
+from quorate.vault.instances import Direction, InstanceState, InstanceStatus
+
+_QUARANTINE: Final = "quarantine"
+_KEPT_UNDER: Final = Direction.SENDER
+"""Both directions are made and replaced together, so one sealed row holds both."""
+
+OpenSetup = Callable[[str, int, int], Awaitable[None]]
+"""Runs the setup with (peer, shard, generation) as its hub; the instance is stored when it returns."""
+
+
+class Pairs:
+    """Storage and upkeep of a node's instances. `open_setup` is given once the node can reach others."""
+
+    def __init__(self, me: str, vault: Vault, nodes: tuple[str, ...], clock: Clock, log: LogFunction) -> None:
+        self._me = me
+        self._vault = vault
+        self._nodes = nodes
+        self._clock = clock
+        self._log = log
+        self._making: dict[tuple[str, int], asyncio.Task[None]] = {}
+        self._arrived = asyncio.Event()
+
+    # --- storage (in the worker thread) --------------------------------------------------------------
+
+    def load(self, peer: str, shard: int) -> PairSetup:
+        """The active instance. Raises `Unavailable` with its remedy."""
+        kept = self._vault.instances.load(peer, shard, _KEPT_UNDER)
+        return PairSetup.from_bytes(kept.value.reveal())
+
+    def store(self, peer: str, setup: PairSetup) -> None:
+        """Keep a fresh instance; it replaces its predecessor."""
+        self._vault.instances.store(
+            peer, setup.shard, _KEPT_UNDER, setup.generation, setup.to_bytes(), now=self._clock()
+        )
+
+    def begin_session(self, peer: str, setup: PairSetup) -> None:
+        """Count one use whose check is outstanding, durably."""
+        self._vault.instances.begin_session(peer, setup.shard, _KEPT_UNDER, setup.generation)
+
+    def end_session(self, peer: str, setup: PairSetup) -> None:
+        """The check of that use has passed."""
+        self._vault.instances.end_session(peer, setup.shard, _KEPT_UNDER, setup.generation)
+
+    def freeze(self, peer: str, shard: int, reason: str, *, leak_bearing: bool) -> None:
+        """Quarantine the instance, durably; notes when, so that only a later login ends it."""
+        now = self._clock()
+        name = f"{peer}/{shard}"
+        known = self._vault.records.get(_QUARANTINE, name)
+        version = 0 if known is None else known.version
+        self._vault.records.put(_QUARANTINE, name, str(int(now)).encode(), expected=version)
+        self._vault.instances.quarantine(peer, shard, reason, now=now, leak_bearing=leak_bearing)
+        self._log("quarantine", peer=peer, shard=shard, leak_bearing=leak_bearing)
+
+    def next_generation(self, peer: str, shard: int) -> int:
+        """A generation above everything known here."""
+        newest = self._vault.instances.newest_generation(peer, shard, _KEPT_UNDER)
+        return max(newest + 1, int(self._clock()))
+
+    def check_setup(self, caller: Caller, shard: int, generation: int) -> None:
+        """Whether this caller may make this instance now. Raises `Refused`."""
+        if isinstance(caller, DeviceCaller):
+            if shard != DEVICE_SHARD:
+                raise Refused("a device has one instance with a node", code="shard")
+            self._require_login_after_quarantine(caller, shard)
+        elif not 0 <= shard < SHARDS:
+            raise Refused(f"shards are below {SHARDS}", code="shard")
+        elif caller.name > self._me:
+            raise Refused("between two nodes the first by name opens the setup", code="order")
+        newest = self._vault.instances.newest_generation(caller.peer, shard, _KEPT_UNDER)
+        if generation <= newest:
+            raise Refused(f"the generation must be above {newest}", code="generation")
+
+    def _require_login_after_quarantine(self, caller: DeviceCaller, shard: int) -> None:
+        status = self._status(caller.peer, shard)
+        if status is None or status.state is not InstanceState.QUARANTINED:
+            return
+        noted = self._vault.records.get(_QUARANTINE, f"{caller.peer}/{shard}")
+        since = int(noted.value) if noted is not None else int(self._clock())
+        if caller.logged_in <= since:
+            raise Refused(
+                "a check between this device and the node has failed; log in again before a fresh setup",
+                code="login-again",
+            )
+
+    def _status(self, peer: str, shard: int) -> InstanceStatus | None:
+        found = self._vault.instances.statuses(peer)
+        return next((status for status in found if status.shard == shard), None)
+
+    def is_active(self, peer: str, shard: int) -> bool:
+        """Whether an instance can be used right now."""
+        status = self._status(peer, shard)
+        return status is not None and status.state is InstanceState.ACTIVE
+
+    # --- upkeep (in the event loop) ------------------------------------------------------------------
+
+    def arrived(self) -> None:
+        """Another node has made an instance with us: wake whoever waits for one."""
+        self._arrived.set()
+        self._arrived = asyncio.Event()
+
+    async def ensure(self, peer: str, shard: int, open_setup: OpenSetup) -> None:
+        """Return once the instance with another node is active. Raises `Missing`."""
+        if self._me > peer:
+            await self._wait_for(peer, shard)
+            return
+        running = self._making.get((peer, shard))
+        if running is None:
+            running = asyncio.create_task(self._make(peer, shard, open_setup))
+            self._making[peer, shard] = running
+            running.add_done_callback(lambda _: self._making.pop((peer, shard), None))
+        # Shielded: a session that gives up must not end the setup that others wait for.
+        await asyncio.shield(running)
+
+    async def _make(self, peer: str, shard: int, open_setup: OpenSetup) -> None:
+        if await asyncio.to_thread(self.is_active, peer, shard):
+            return
+        generation = await asyncio.to_thread(self.next_generation, peer, shard)
+        await open_setup(peer, shard, generation)
+
+    async def _wait_for(self, peer: str, shard: int) -> None:
+        ends = monotonic() + ENSURE_SECONDS
+        while not await asyncio.to_thread(self.is_active, peer, shard):
+            arrived = self._arrived
+            try:
+                await asyncio.wait_for(arrived.wait(), max(0.0, min(0.2, ends - monotonic())))
+            except TimeoutError:
+                if monotonic() >= ends:
+                    raise Missing(
+                        f"{peer} has not made an instance with {self._me}", parties=[peer], needed=1
+                    ) from None
+
+    async def fill(self, shards: int, cpu_share: float, open_setup: OpenSetup) -> None:
+        """Make instances ahead with every node that comes after us, pausing to stay under `cpu_share`."""
+        for shard in range(shards):
+            for peer in (name for name in self._nodes if name > self._me):
+                begun, cpu = monotonic(), process_cpu()
+                try:
+                    await self.ensure(peer, shard, open_setup)
+                except (QuorateError, Unavailable) as error:
+                    self._log("fill", peer=peer, shard=shard, error=type(error).__name__)
+                    await asyncio.sleep(1.0)
+                    continue
+                spent, passed = process_cpu() - cpu, monotonic() - begun
+                await asyncio.sleep(max(0.0, spent / cpu_share - passed))

@@ -1,0 +1,130 @@
+"""A node's part in a wallet's first refresh: from 2-of-(committee, device) to what its owner wants.
+
+The one refresh before a key is live needs the device's signature alone (docs/protocols/refresh.md); it is on
+the agreement. The fresh line comes from the spare key of the formation, which serves one request, ever: the
+lock is durable before the node says anything that depends on it, and a session that ends badly burns it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from quorate.account import KeyRecord
+from quorate.account.transitions import refreshed_record
+from quorate.encoding import decode
+from quorate.errors import AlreadyUsed, Malformed, QuorateError, Refused
+from quorate.node.callers import Caller, DeviceCaller
+from quorate.node.creation import claim_first_epoch, pool_place, spare_key
+from quorate.node.offers import Run, Services
+from quorate.session import Party, PublicKeys, Session, SessionSpec
+from quorate.sharing.change import Change, Standing
+from quorate.sharing.refresh import DECLARATION, Refreshed, refresh_as_node
+from quorate.sharing.statements import to_sign
+from quorate.transport.host import Hosted
+from quorate.vault import Vault
+
+REFRESHED: Final = b"refresh"
+_LOCKS: Final = "pool-key"
+
+
+class RefreshOffer:
+    """``refresh``: the first one of a key that is formed and not live yet."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    async def consider(self, caller: Caller, spec: SessionSpec) -> None:
+        await self._services.worker(self._judge, caller, spec)
+
+    def _judge(self, caller: Caller, spec: SessionSpec) -> tuple[Change, KeyRecord]:
+        services, me = self._services, [self._services.me]
+        if not isinstance(caller, DeviceCaller):
+            raise Refused("a factor asks for a refresh", code="caller", parties=me)
+        try:
+            change = decode(Change, spec.payload)
+        except Malformed as error:
+            raise Refused(str(error), code="payload", parties=me) from None
+        record = services.keybook.staged(change.key_id, change.epoch)
+        if services.keybook.is_live(change.key_id):
+            raise Refused("the key is live; changing a live wallet comes later", code="live", parties=me)
+        if record.account != caller.account or record.factor_with(caller.keys) is None:
+            raise Refused("this key belongs to another account or device", code="account", parties=me)
+        if (spec.key, spec.epoch, spec.suite) != (record.key, record.epoch, record.curve):
+            raise Refused("the session is not about the key it asks to change", code="key", parties=me)
+        names = {target.name for target in change.targets} | {caller.name} | set(services.config.nodes)
+        if set(spec.parties) != names:
+            raise Refused("a refresh is between all nodes and all factors", code="parties", parties=me)
+        return change, record
+
+    async def open(self, caller: Caller, spec: SessionSpec, roster: Mapping[str, PublicKeys]) -> Hosted:
+        services = self._services
+        change, record = await services.worker(self._judge, caller, spec)
+        share = await services.worker(services.keybook.share, record)
+        pool = {key_id: await services.worker(spare_key, services, key_id) for key_id in change.pool}
+        await services.worker(claim_first_epoch, services, record.key, REFRESHED)
+        factors = {factor.name: factor.keys for factor in record.factors}
+        standing = Standing(record.network, record.account, 0, share, factors)
+
+        async def run(party: Party) -> Refreshed:
+            return await refresh_as_node(
+                party,
+                standing=standing,
+                pool=pool,
+                locks=_Locks(services.vault),
+                now=int(services.clock()),
+            )
+
+        def keep(refreshed: Refreshed) -> bytes:
+            if refreshed.share is None:
+                raise Refused("a node keeps its place in a refresh", code="structure")
+            after = refreshed_record(record, change, refreshed.share)
+            with services.vault.transaction():
+                services.keybook.stage(after, refreshed.share)
+                burn(services, change)
+            services.log("refreshed", key=record.key, epoch=after.epoch)
+            return services.identity.sign(to_sign(refreshed.statement))
+
+        session = Session(
+            spec,
+            services.me,
+            services.identity,
+            roster,
+            DECLARATION,
+            record.group,
+            run,
+            rng=services.rng,
+        )
+        return _RefreshRun(session, services, keep, change=change)
+
+
+class _RefreshRun(Run):
+    """A refresh that fails burns its pool keys: an aborted line is a line through the key."""
+
+    __slots__ = ("_change",)
+
+    def __init__(self, *arguments: object, change: Change) -> None:
+        super().__init__(*arguments)  # type: ignore[arg-type]
+        self._change = change
+
+    def fail(self, error: QuorateError) -> None:
+        super().fail(error)
+        burn(self.services, self._change)
+
+
+class _Locks:
+    """Pool key -> request, in the vault's write-once slots."""
+
+    def __init__(self, vault: Vault) -> None:
+        self._vault = vault
+
+    def write_once(self, slot: bytes, value: bytes) -> None:
+        """Durable before it returns. Raises `AlreadyUsed` for a second, different request."""
+        if self._vault.slots.write_once(_LOCKS, slot.hex(), value) != value:
+            raise AlreadyUsed("this pool key is locked to another request; it is burned")
+
+
+def burn(services: Services, change: Change) -> None:
+    """Erase our parts of the request's pool keys, for ever."""
+    for key_id in change.pool:
+        services.vault.destroy(pool_place(services.me, key_id).scope, forever=True)

@@ -1,0 +1,70 @@
+"""Running a node: configuration in, service out, until a signal says stop."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import aiohttp
+import uvicorn
+
+from quorate.entropy import system_rng
+from quorate.errors import Unavailable
+from quorate.node.app import make_app
+from quorate.node.config import NodeConfig, load_config
+from quorate.node.log import Log
+from quorate.node.node import Node
+from quorate.transport.channel import Channel
+from quorate.transport.frames import MAX_FRAME_BYTES
+from quorate.transport.websocket import WebSocketChannel
+from quorate.vault import Vault
+from quorate.vault.seals import open_seal
+
+PASSPHRASE_VARIABLE = "QUORATE_PASSPHRASE"
+
+
+def run(path: Path) -> None:
+    """Serve the node of a configuration file until SIGTERM or SIGINT. Raises `BadConfig`, `Unavailable`."""
+    config = load_config(path)
+    log = Log(config.name)
+    node = Node(config, open_vault(config), connect=_Connector(config), log=log)
+    log("starting", port=config.port, nodes=len(config.nodes))
+    uvicorn.run(
+        make_app(node),
+        host=config.host,
+        port=config.port,
+        ws="websockets-sansio",
+        ws_max_size=MAX_FRAME_BYTES,
+        log_config=None,
+        access_log=False,
+        lifespan="on",
+        server_header=False,
+        timeout_graceful_shutdown=6,
+    )
+
+
+def open_vault(config: NodeConfig) -> Vault:
+    """The vault a configuration names; the passphrase, if any, comes from the environment."""
+    seal = open_seal(config.seal, rng=system_rng, ask=_passphrase)
+    return Vault.open(config.storage, config.keys, seal, rng=system_rng)
+
+
+def _passphrase(purpose: str) -> str:
+    found = os.environ.pop(PASSPHRASE_VARIABLE, None)
+    if found is None:
+        raise Unavailable(f"set {PASSPHRASE_VARIABLE} to the {purpose}")
+    return found
+
+
+class _Connector:
+    """Opens WebSockets to the other nodes of a configuration over one HTTP client."""
+
+    def __init__(self, config: NodeConfig) -> None:
+        self._config = config
+        self._client: aiohttp.ClientSession | None = None
+
+    async def __call__(self, name: str) -> Channel:
+        if self._client is None:
+            self._client = aiohttp.ClientSession()
+        url = self._config.committee[name].url.rstrip("/") + "/v1/sessions"
+        return await WebSocketChannel.connect(self._client, url, name)

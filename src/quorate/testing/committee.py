@@ -1,0 +1,130 @@
+"""Real nodes in one process, joined by channels in memory: for tests of what stands on top of nodes.
+
+Everything is the product's own code (vaults on disk, protocols, policies, sessions); sockets are missing.
+Having several nodes' shares in one process is what the product never does; this is for tests.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+from pathlib import Path
+
+from quorate.clock import Clock, unix_time
+from quorate.entropy import Rng, system_rng
+from quorate.identity import issue_token
+from quorate.node.config import NodeConfig, Peer
+from quorate.node.log import Log
+from quorate.node.node import Node, own_identity
+from quorate.session import KeyPair, PublicKeys
+from quorate.sharing.quorums import Quorums
+from quorate.transport.channel import ChannelClosed, MemoryChannel
+from quorate.vault import Vault
+from quorate.vault.seals import KeyFileSeal
+
+
+class LocalCommittee:
+    """`size` nodes sharing by `degree`, each with a directory under `home`. Close it when done."""
+
+    def __init__(
+        self,
+        home: Path,
+        size: int = 5,
+        degree: int = 2,
+        *,
+        allow_blind: bool = False,
+        clock: Clock = unix_time,
+        rng: Rng = system_rng,
+    ) -> None:
+        self.home = home
+        self.network = "test"
+        self.network_key = KeyPair.generate(rng)
+        self.names = tuple(f"node{i}" for i in range(1, size + 1))
+        self.quorums = Quorums.standard(size, degree)
+        self.log = io.StringIO()
+        self.down: set[str] = set()
+        self.nodes: dict[str, Node] = {}
+        self._allow_blind = allow_blind
+        self._clock = clock
+        self._rng = rng
+        self._serving: set[asyncio.Task[None]] = set()
+        self.identities: dict[str, PublicKeys] = {}
+        for name in self.names:
+            vault = self._open_vault(name)
+            self.identities[name] = own_identity(vault, rng).public
+            vault.close()
+        for name in self.names:
+            self.start(name)
+
+    def start(self, name: str) -> None:
+        """Start a node (again) on what its directory holds."""
+        config = NodeConfig(
+            name=name,
+            network=self.network,
+            network_key=self.network_key.public,
+            host="127.0.0.1",
+            port=0,
+            storage=self._storage(name),
+            keys=self.home / name / "keys",
+            seal="",
+            committee={peer: Peer(peer, "", self.identities[peer].to_bytes().hex()) for peer in self.names},
+            identities=self.identities,
+            quorums=self.quorums,
+            allow_blind=self._allow_blind,
+            shards_ahead=0,
+            background_cpu=1.0,
+            chains=(),
+        )
+        self.nodes[name] = Node(
+            config,
+            self._open_vault(name),
+            connect=self.connect,
+            log=Log(name, self.log, clock=self._clock),
+            clock=self._clock,
+            rng=self._rng,
+        )
+        self.down.discard(name)
+
+    async def stop(self, name: str) -> None:
+        """Stop one node; its directory stays."""
+        self.down.add(name)
+        await self.nodes.pop(name).close()
+
+    async def close(self) -> None:
+        """Stop all nodes."""
+        for name in list(self.nodes):
+            await self.stop(name)
+        for task in self._serving:
+            task.cancel()
+
+    async def connect(self, name: str) -> MemoryChannel:
+        """A channel to a node, served by it. Raises `ChannelClosed` while it is down."""
+        if name in self.down:
+            raise ChannelClosed(f"{name} is down")
+        near, far = MemoryChannel.pair()
+        task = asyncio.create_task(self._serve(name, far))
+        self._serving.add(task)
+        task.add_done_callback(self._serving.discard)
+        return near
+
+    def token(self, user: str, device: PublicKeys, *, later: float = 0.0) -> bytes:
+        """A login of this network, issued now or some seconds later."""
+        return issue_token(self.network, self.network_key, user, device, self._clock() + later, self._rng)
+
+    async def _serve(self, name: str, channel: MemoryChannel) -> None:
+        await self.nodes[name].serve(channel)
+        await channel.close()
+
+    def _storage(self, name: str) -> str:
+        return f"sqlite:///{self.home / name / 'node.db'}"
+
+    def _open_vault(self, name: str) -> Vault:
+        directory = self.home / name
+        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        key_file = directory / "seal.key"
+        seal = (
+            KeyFileSeal.load(key_file, rng=self._rng)
+            if key_file.exists()
+            else KeyFileSeal.create(key_file, rng=self._rng)
+        )
+        return Vault.open(self._storage(name), directory / "keys", seal, rng=self._rng)
