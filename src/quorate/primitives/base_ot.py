@@ -16,11 +16,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from quorate.entropy import Rng
-from quorate.errors import CheckFailed, Malformed
+from quorate.errors import AlreadyUsed, CheckFailed, Malformed
 from quorate.groups.group import Group, Point, Scalar
 from quorate.primitives import trees
 from quorate.primitives.bits import masks, octets, pack, unpack
@@ -35,16 +34,35 @@ __all__ = ["ChooserState", "ReceiverState", "SenderState", "choose", "finish", "
 SID_BYTES: Final = 32
 
 
-@dataclass(frozen=True, slots=True, repr=False)
 class ChooserState:
-    """What Alice keeps between her message and Bob's: choice bits and logarithms, both secret."""
+    """What Alice keeps between her message and Bob's. `finish` takes it, once."""
 
-    group: Group
-    parameters: OTParameters
-    sid: bytes
-    choices: Octets
-    logarithms: tuple[Scalar, ...]
-    message: bytes
+    __slots__ = ("_secrets", "group", "message", "parameters", "session")
+
+    def __init__(
+        self,
+        group: Group,
+        parameters: OTParameters,
+        session: bytes,
+        message: bytes,
+        secrets: tuple[Octets, list[Scalar]],
+    ) -> None:
+        self.group: Final = group
+        self.parameters: Final = parameters
+        self.session: Final = session
+        self.message: Final = message
+        self._secrets: tuple[Octets, list[Scalar]] | None = secrets
+
+    def take(self) -> tuple[Octets, list[Scalar]]:
+        """Choice bits and logarithms. Raises `AlreadyUsed` the second time: every further answer that Bob
+        may try on the same choices would be one more guess at them."""
+        secrets, self._secrets = self._secrets, None
+        if secrets is None:
+            raise AlreadyUsed("this OT setup is already finished or void")
+        return secrets
+
+    def __repr__(self) -> str:
+        return f"<OT setup on {self.group.name}, begun>"
 
 
 def choose(group: Group, parameters: OTParameters, sid: bytes, rng: Rng) -> tuple[ChooserState, bytes]:
@@ -64,7 +82,7 @@ def choose(group: Group, parameters: OTParameters, sid: bytes, rng: Rng) -> tupl
         _mask(group, session, index, 1 - choice, points[-2])
     pairs = octets(b"".join(points), parameters.security, 2, group.point_length)
     message = _swapped(pairs, choices).tobytes()
-    return ChooserState(group, parameters, sid, choices, tuple(logarithms), message), message
+    return ChooserState(group, parameters, session, message, (choices, logarithms)), message
 
 
 def respond(
@@ -99,10 +117,10 @@ def finish(state: ChooserState, message2: bytes) -> SenderState:
     """Alice, steps A1.3, A2.4 and A2.5: Delta, and all leaves but one of every tree.
 
     Raises `Malformed` for a wrong shape or bytes that are not points, `CheckFailed` if Bob's trees are not
-    consistent. Either way the setup is void: begin a new one, with a new sid.
+    consistent. Either way the setup is void and its state spent: begin a new one, with a new sid.
     """
-    group, parameters = state.group, state.parameters
-    session = _session(group, parameters, state.sid)
+    group, parameters, session = state.group, state.parameters, state.session
+    choices, logarithms = state.take()
     lengths = message_lengths(group, parameters)
     if len(message2) != lengths[1]:
         raise Malformed("a base OT's second message has the wrong length")
@@ -111,12 +129,12 @@ def finish(state: ChooserState, message2: bytes) -> SenderState:
     # Both of Bob's points are parsed, the one we can use first: an error that only one of them raised
     # would be a question about our choice.
     points = octets(message2[:answers_length], parameters.security, 2, group.point_length)
-    usable, other = _swapped(points, state.choices).transpose(1, 0, 2)
+    usable, other = _swapped(points, choices).transpose(1, 0, 2)
     keys = []
-    for index, choice in enumerate(state.choices.tolist()):
+    for index, choice in enumerate(choices.tolist()):
         answer = group.point_from_bytes(usable[index].tobytes())
         group.point_from_bytes(other[index].tobytes())
-        shared = answer.multiply(state.logarithms[index])
+        shared = answer.multiply(logarithms[index])
         keys.append(_key(session, index, choice, sent[index], answers[index], shared))
     rest = octets(message2[answers_length:], len(message2) - answers_length)
     split = rest.size - math.prod(trees.proofs_shape(parameters))
@@ -124,12 +142,12 @@ def finish(state: ChooserState, message2: bytes) -> SenderState:
         parameters,
         session,
         octets(b"".join(keys), parameters.trees, parameters.depth, SEED_BYTES),
-        state.choices.reshape(parameters.trees, parameters.depth),
+        choices.reshape(parameters.trees, parameters.depth),
         rest[:split].reshape(trees.corrections_shape(parameters)),
         rest[split:].reshape(trees.proofs_shape(parameters)),
     )
     setup = _fingerprint(session, state.message, message2)
-    return SenderState(parameters, setup, pack(1 - state.choices).tobytes(), leaves.tobytes())
+    return SenderState(parameters, setup, pack(1 - choices).tobytes(), leaves.tobytes())
 
 
 def message_lengths(group: Group, parameters: OTParameters) -> tuple[int, int]:

@@ -90,7 +90,8 @@ class CheckHash:
         words = columns.view(_word(columns.shape[1]))
         groups, width = self.groups, words.shape[1]
         # entry [v, g]: the sum of those of group g's eight rows whose bit in v is one
-        tables = np.zeros((256, groups * width), words.dtype)
+        tables = np.empty((256, groups * width), words.dtype)
+        tables[0] = 0
         eights = words[: 8 * groups].reshape(groups, 8, width).transpose(1, 0, 2).copy().reshape(8, -1)
         for bit in range(8):
             size = 1 << bit

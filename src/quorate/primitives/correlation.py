@@ -8,16 +8,18 @@ and after a leak-bearing failure never use them again (docs/protocols/oblivious-
 
 from __future__ import annotations
 
+import hmac
 from dataclasses import dataclass
+from typing import Final
 
 from quorate.encoding import Canonical, decode, encode
 from quorate.errors import Malformed
 from quorate.primitives.parameters import SEED_BYTES, OTParameters
 
-FINGERPRINT_BYTES = 32
+FINGERPRINT_BYTES: Final = 32
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
 class SenderState:
     """Alice's end. `leaves`: tree by tree, slots 1.. in relative order (see `quorate.primitives.trees`)."""
 
@@ -46,11 +48,17 @@ class SenderState:
         stored = _read(data, _SENDER)
         return SenderState(_parameters(stored), stored.setup, stored.delta, stored.leaves)
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, SenderState) and hmac.compare_digest(self.to_bytes(), other.to_bytes())
+
+    def __hash__(self) -> int:
+        return hash(self.setup)
+
     def __repr__(self) -> str:
         return f"<OT sender's end of {self.setup.hex()[:8]}>"
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
 class ReceiverState:
     """Bob's end. `leaves`: tree by tree, in order."""
 
@@ -77,12 +85,18 @@ class ReceiverState:
             raise Malformed("an OT receiver's state holds a Delta")
         return ReceiverState(_parameters(stored), stored.setup, stored.leaves)
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, ReceiverState) and hmac.compare_digest(self.to_bytes(), other.to_bytes())
+
+    def __hash__(self) -> int:
+        return hash(self.setup)
+
     def __repr__(self) -> str:
         return f"<OT receiver's end of {self.setup.hex()[:8]}>"
 
 
-_SENDER = "ot-sender/1"
-_RECEIVER = "ot-receiver/1"
+_SENDER: Final = "ot-sender/1"
+_RECEIVER: Final = "ot-receiver/1"
 
 
 class _Stored(Canonical, frozen=True):

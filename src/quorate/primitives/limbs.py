@@ -11,8 +11,9 @@ hashing. Here a scalar is a row of `words` little-endian 32-bit words, and two t
 No branch and no memory address depends on a scalar; selections are masks. That numpy and the BLAS are
 data-independent below is what we see, not what they promise.
 
-Assumes a little-endian machine. Fits any odd order whose highest 32-bit word has at least 24 bits (the toy
-group, secp256k1, P-256, STARK, Ed25519). Python integers appear only for a handful of scalars per call.
+Assumes a little-endian machine. Fits any odd order of up to 256 bits whose highest 32-bit word has at
+least 24 (the toy group, secp256k1, P-256, STARK, Ed25519). Python integers appear only for a handful of
+scalars per call.
 """
 
 from __future__ import annotations
@@ -37,8 +38,10 @@ Lanes: TypeAlias = npt.NDArray[np.int64]
 Floats: TypeAlias = npt.NDArray[np.float64]
 A = TypeVar("A", bound=npt.NDArray[Any])
 
+MAX_BITS: Final = 256
+"""Bits of the largest order: with more halves the sums of `ScalarKernel.combinations` would pass 2^53."""
 MIN_TOP_BITS: Final = 24
-"""Bits that the highest word of an order must have, so that a quotient estimate stays below 2^31."""
+"""Bits that the highest word of an order must have, so that a quotient estimate stays below 2^30."""
 QUOTIENT_MARGIN: Final = 2.0**-18
 """Taken off an estimated quotient, whose error is below 2^-20, so that no remainder is negative."""
 NARROW_BIAS_BITS: Final = 127
@@ -80,7 +83,7 @@ class ScalarKernel:
 
     def __init__(self, order: int) -> None:
         bits = order.bit_length()
-        if order % 2 == 0 or bits < 32 + MIN_TOP_BITS or 0 < bits % 32 < MIN_TOP_BITS:
+        if order % 2 == 0 or not 32 < bits <= MAX_BITS or 0 < bits % 32 < MIN_TOP_BITS:
             raise ValueError(f"no word layout for an order of {bits} bits")
         self.order: Final = order
         self.words: Final = -(-bits // 32)

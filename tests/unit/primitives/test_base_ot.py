@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from tests.support.transfers import SID, Pair, rng, set_up, toy_pair
 
-from quorate.errors import CheckFailed, Malformed
+from quorate.errors import AlreadyUsed, CheckFailed, Malformed
 from quorate.groups import SECP256K1, Scalar
 from quorate.groups.toy import TOY_GROUP, ToyGroup, ToyPoint
 from quorate.primitives import base_ot, trees
@@ -62,6 +62,10 @@ def test_states_are_stored_and_read_back(pair: Pair) -> None:
     assert ReceiverState.from_bytes(pair.bob.to_bytes()) == pair.bob
     toy = toy_pair(TOY)
     assert SenderState.from_bytes(toy.alice.to_bytes()) == toy.alice
+    assert len({pair.alice, toy.alice, SenderState.from_bytes(toy.alice.to_bytes())}) == 2
+    assert pair.alice != toy.alice
+    assert pair.alice != pair.bob
+    assert pair.bob != toy.bob
 
 
 def test_a_stored_state_is_read_strictly(pair: Pair) -> None:
@@ -112,6 +116,20 @@ def test_bytes_that_are_no_point_are_malformed_wherever_they_stand(place: int, b
     message2 = message1 + bytes(6144)
     with pytest.raises(Malformed):
         base_ot.finish(chooser, message2[:place] + bytes_ + message2[place + 33 :])
+
+
+def test_a_setup_is_finished_once_even_if_the_first_answer_was_bad() -> None:
+    for good in (True, False):
+        chooser, message1 = base_ot.choose(TOY_GROUP, TOY, SID, rng("alice"))
+        _, message2 = base_ot.respond(TOY_GROUP, TOY, SID, rng("bob"), message1)
+        if good:
+            base_ot.finish(chooser, message2)
+        else:
+            with pytest.raises(CheckFailed):
+                base_ot.finish(chooser, message2[:-1] + bytes([message2[-1] ^ 1]))
+        with pytest.raises(AlreadyUsed):
+            base_ot.finish(chooser, message2)
+        assert repr(chooser) == "<OT setup on toy, begun>"
 
 
 def test_a_session_id_has_32_bytes() -> None:
@@ -233,11 +251,13 @@ def test_one_wrong_correction_is_noticed_exactly_when_the_choice_needs_it() -> N
     """The leak a setup allows: a cheater who guesses a choice bit stays unnoticed, and then knows it."""
     chooser, message1 = base_ot.choose(TOY_GROUP, TOY, SID, rng("alice"))
     _, message2 = base_ot.respond(TOY_GROUP, TOY, SID, rng("bob"), message1)
+    choices, _ = chooser.take()
     for tree in range(TOY.trees):
-        choice = int(chooser.choices[TOY.depth * tree + 1])
+        choice = int(choices[TOY.depth * tree + 1])
         for branch in (0, 1):
             tampered = bytearray(message2)
             tampered[len(message1) + 32 * tree + 16 * branch] ^= 0x80
+            chooser, _ = base_ot.choose(TOY_GROUP, TOY, SID, rng("alice"))
             if branch == choice:
                 with pytest.raises(CheckFailed):
                     base_ot.finish(chooser, bytes(tampered))

@@ -53,6 +53,21 @@ def test_canonical_agrees_with_integers_for_any_lanes(data: st.DataObject, order
     assert arithmetic.unpack(arithmetic.canonical(np.array(columns, np.int64).T.copy())) == expected
 
 
+@quick
+@given(data=st.data(), size=st.sampled_from([56, 61, 64, 88, 120, 160, 185, 224, 252, 255, 256]))
+def test_any_odd_order_of_a_fitting_size_will_do(data: st.DataObject, size: int) -> None:
+    order = data.draw(st.integers(2 ** (size - 1), 2**size - 1)) | 1
+    arithmetic = ScalarKernel(order)
+    column = data.draw(st.lists(lane, min_size=arithmetic.words, max_size=arithmetic.words))
+    expected = sum(value << 32 * i for i, value in enumerate(column)) % order
+    assert arithmetic.unpack(arithmetic.canonical(np.array([column], np.int64).T.copy())) == [expected]
+    weights = data.draw(st.tuples(st.integers(0, order - 1), st.integers(0, order - 1)))
+    rows = data.draw(st.lists(st.integers(0, order - 1), min_size=3, max_size=3))
+    halves = arithmetic.halves_of(arithmetic.pack(rows).reshape(1, 3, -1))
+    mu = arithmetic.combinations(halves, weights)
+    assert arithmetic.unpack(mu) == [(weights[0] * rows[0] + weights[1] * rows[1] + rows[2]) % order]
+
+
 def test_canonical_is_exact_next_to_every_multiple_of_the_order(arithmetic: ScalarKernel) -> None:
     order = arithmetic.order
     largest = (2**53 - 2) << 32 * (arithmetic.words - 1)
@@ -181,7 +196,7 @@ def test_only_numbers_below_the_order_count_as_canonical(arithmetic: ScalarKerne
         assert not arithmetic.is_canonical(arithmetic.pack([0, value, 1]))
 
 
-@pytest.mark.parametrize("order", [2**255, 2**31 - 1, 2**40 - 87, 2**130 - 5, 2**150 + 1])
+@pytest.mark.parametrize("order", [2**255, 2**31 - 1, 2**40 - 87, 2**130 - 5, 2**150 + 1, 2**288 - 1])
 def test_an_order_without_a_word_layout_is_refused(order: int) -> None:
     with pytest.raises(ValueError, match="no word layout"):
         ScalarKernel(order)
