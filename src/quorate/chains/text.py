@@ -8,6 +8,7 @@ telling look-alikes apart is not attempted, which is why addresses are always wr
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from typing import Final
 
@@ -16,6 +17,9 @@ MAX_TEXT: Final = 400
 
 MAX_MARKS: Final = 2
 """Combining marks in a row that writing systems in use need; a pile of them paints over other lines."""
+
+_STRING: Final = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_BRACKET: Final = re.compile(r"[][{}]")
 
 _BLANK: Final = frozenset("\u115f\u1160\u2800\u3164\uffa0\u034f\u17b4\u17b5")
 """Letters, symbols and marks that show as nothing, though Unicode does not file them as spaces."""
@@ -36,6 +40,20 @@ def decimal(units: int, decimals: int) -> str:
     whole, rest = divmod(units, 10**decimals)
     digits = str(rest).rjust(decimals, "0").rstrip("0")
     return f"{whole}.{digits}" if digits else str(whole)
+
+
+def nested_deeper(json_text: str, limit: int) -> bool:
+    """Whether brackets of a JSON text stand more than `limit` deep within each other.
+
+    Asked before any parser sees the text: `json` recurses in C, and is only as safe as the interpreter's
+    recursion limit, which some libraries raise.
+    """
+    depth = 0
+    for bracket in _BRACKET.findall(_STRING.sub("", json_text)):
+        depth += 1 if bracket in "[{" else -1
+        if depth > limit:
+            return True
+    return False
 
 
 def _spelled(text: str) -> str:

@@ -20,6 +20,7 @@ from typing import Any, Final
 from quorate.chains.ethereum.address import checksummed, parse_address
 from quorate.chains.ethereum.heavy import load
 from quorate.chains.ethereum.rpc_fields import octets
+from quorate.chains.text import nested_deeper
 from quorate.errors import LimitExceeded, Malformed
 
 MAX_LEAVES: Final = 256
@@ -46,8 +47,6 @@ _NAME: Final = re.compile(r"[A-Za-z_$][A-Za-z0-9_$]{0,63}\Z")
 _ARRAY: Final = re.compile(r"(.*)\[([1-9][0-9]{0,2})?\]\Z")
 _NUMBER: Final = re.compile(r"(u?)int([1-9][0-9]{0,2})\Z")
 _FIXED: Final = re.compile(r"bytes([1-9][0-9]?)\Z")
-_STRING: Final = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
-_BRACKET: Final = re.compile(r"[][{}]")
 _DECIMAL: Final = re.compile(r"-?[0-9]{1,78}\Z", re.ASCII)
 
 Types = Mapping[str, tuple[tuple[str, str], ...]]
@@ -113,7 +112,8 @@ def from_body(body: bytes) -> TypedData:
     """Strict inverse of `TypedData.body`. Raises `Malformed` or `LimitExceeded`."""
     try:
         text = body.decode()
-        _check_depth(text)
+        if nested_deeper(text, MAX_JSON_DEPTH):
+            raise LimitExceeded(f"typed data: nested deeper than {MAX_DEPTH}")
         document = json.loads(text, parse_int=_no_number, parse_float=_no_number, parse_constant=_no_number)
     except (Malformed, LimitExceeded):
         raise
@@ -336,15 +336,6 @@ def _canonical_json(value: Any) -> bytes:
         return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
     except (UnicodeEncodeError, RecursionError):
         raise Malformed("typed data: text with half a surrogate pair") from None
-
-
-def _check_depth(text: str) -> None:
-    # before the parser sees it: its recursion is only as safe as the interpreter's limit (see `heavy`)
-    depth = 0
-    for bracket in _BRACKET.findall(_STRING.sub("", text)):
-        depth += 1 if bracket in "[{" else -1
-        if depth > MAX_JSON_DEPTH:
-            raise LimitExceeded(f"typed data: nested deeper than {MAX_DEPTH}")
 
 
 def _no_number(text: str) -> Any:
