@@ -140,20 +140,20 @@ class Generation:
 
     def _write(self, mark: _Mark) -> None:
         slots = self._slots()
-        target, serial = 0, 1
-        if slots:
-            newest = _newest(slots)
-            target, serial = 1 - newest, slots[newest].serial + 1
-        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, files.PRIVATE_FILE)
+        if not slots:
+            both = replace(mark, serial=1).to_bytes() + bytes(_SLOT_BYTES)  # its final size from the start
+            files.write_new(self._path, both, draft=self._path.with_suffix(".draft"), step=self._step)
+            return
+        newest = _newest(slots)
+        descriptor = os.open(self._path, os.O_WRONLY | os.O_CLOEXEC)
         try:
             self._step("write generation")
-            os.pwrite(descriptor, replace(mark, serial=serial).to_bytes(), target * _SLOT_BYTES)
+            fresh = replace(mark, serial=slots[newest].serial + 1)
+            os.pwrite(descriptor, fresh.to_bytes(), (1 - newest) * _SLOT_BYTES)
             self._step("sync generation")
-            os.fsync(descriptor)
+            files.sync(descriptor, same_size=True)
         finally:
             os.close(descriptor)
-        if not slots:
-            files.sync_directory(self._path.parent)
 
 
 @dataclass(frozen=True, slots=True)

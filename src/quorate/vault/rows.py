@@ -106,16 +106,20 @@ class Rows:
             "INSERT INTO erasures (scope, forever) VALUES (?, ?) ON CONFLICT DO NOTHING",
             (scope, int(forever)),
         )
-        tx.after_commit(lambda: self._erase(scope, forever=forever))
+        tx.after_commit(lambda: self._erase(scope))
 
     def finish_erasures(self) -> None:
         """Carry out the orders that a crash has left."""
         with self.storage.transaction() as tx:
-            ordered = tx.query("SELECT scope, forever FROM erasures")
-        for scope, forever in ordered:
-            self._erase(scope, forever=bool(forever))
+            ordered = tx.query("SELECT scope FROM erasures")
+        for (scope,) in ordered:
+            self._erase(scope)
 
-    def _erase(self, scope: str, *, forever: bool) -> None:
-        self.data_keys.destroy(scope, forever=forever)
+    def _erase(self, scope: str) -> None:
         with self.storage.transaction() as tx:
-            tx.execute("DELETE FROM erasures WHERE scope = ?", (scope,))
+            # Destroyed under the order's lock: a replica that has read the order a moment ago must not carry
+            # it out again after the scope was given a new key.
+            found = tx.query_one("SELECT forever FROM erasures WHERE scope = ?", (scope,), for_update=True)
+            if found is not None:
+                self.data_keys.destroy(scope, forever=bool(found[0]))
+                tx.execute("DELETE FROM erasures WHERE scope = ?", (scope,))

@@ -29,7 +29,7 @@ from quorate.encoding import Canonical, decode, encode
 from quorate.entropy import Rng
 from quorate.errors import LimitExceeded, LocalError, Malformed, Remedy, Unavailable
 from quorate.secret import Secret
-from quorate.vault.files import PRIVATE_FILE, make_private_directory, read_small, sync_directory
+from quorate.vault.files import PRIVATE_FILE, make_private_directory, read_small, sync, sync_directory
 
 MAX_WRAPPED_BYTES: Final = 1 << 12
 """A seal wraps keys, not documents; hardware often stops at a few hundred bytes."""
@@ -212,7 +212,7 @@ class KeyFileSeal(Seal):
         with os.fdopen(descriptor, "wb") as file:
             file.write(key)
             file.flush()
-            os.fsync(descriptor)
+            sync(descriptor)
         sync_directory(path.absolute().parent)
         return cls(key, path, rng=rng)
 
