@@ -242,16 +242,20 @@ class CheatingSession(Session[T]):
         drafts = [Draft(path, message, recipient)]
         for cheat in self.cheats:
             drafts = [revised for draft in drafts for revised in cheat.revise(draft, everybody)]
-        written = [data for draft in drafts for data in self._written(draft, everybody)]
         slot = Slot(path, tag_of(type(message)), self.me, recipient)
-        # what the party itself believes to have sent: the first version; the true one if there was none
-        believed = bytes(written[0]) if written else write(self.id, slot, encode(message), self._identity)
-        self._running().own.setdefault(slot, believed)
-        self._outbound.extend(written)
+        if recipient == EVERYBODY:
+            # what the party itself believes to have sent: the first version; the true one if there was none
+            first = drafts[0] if drafts else Draft(path, message, recipient)
+            believed = write(self.id, slot, self._body(first), self._identity)
+            self._running().own.setdefault(slot, believed)
+        self._outbound.extend(data for draft in drafts for data in self._written(draft, everybody))
+
+    def _body(self, draft: Draft) -> bytes:
+        return encode(draft.message) if draft.body is None else draft.body
 
     def _written(self, draft: Draft, everybody: Sequence[PartyId]) -> list[bytes]:
         slot = Slot(draft.path, tag_of(draft.kind), self.me, draft.recipient)
-        body = encode(draft.message) if draft.body is None else draft.body
+        body = self._body(draft)
         if slot.recipient != EVERYBODY:
             body = self._roster[slot.recipient].seal(body, seal_info(self.id, slot), self._running().rng)
         envelopes: list[bytes] = [write(self.id, slot, body, self._identity)]
