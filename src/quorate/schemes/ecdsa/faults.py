@@ -1,0 +1,42 @@
+"""What ends a signing session, beside the errors every protocol has.
+
+The reactions to each check are the table of docs/protocols/ecdsa.md. Three kinds: what signed messages show
+is `Blame`; what only the two ends of a pair can see is `Suspicion`, leak-bearing if the OT extension failed;
+and there remain the two cases below, in which nobody can be named.
+"""
+
+from __future__ import annotations
+
+from typing import NoReturn
+
+from quorate.errors import Abort, CheckFailed, Malformed, Remedy
+from quorate.session import Party, PartyId
+
+
+class Disagreement(Abort):
+    """Two parties came with different records: another OT instance of their pair, or another key record.
+
+    A bug, a version skew, a crash between two confirmations; noticed before any check that could cost the
+    pair something. Nobody is accused. Make a fresh OT setup, or compare the records, and try again.
+    """
+
+    remedy = Remedy.RETRY
+
+
+class Unattributable(Abort):
+    """Somebody among the named parties spoilt the result, and the protocol cannot tell who.
+
+    The presignature is burned. After two of these with one set of signers, sign cold and let a person look.
+    """
+
+    remedy = Remedy.RETRY
+
+
+def suspect(party: Party, peer: PartyId, error: CheckFailed | Malformed, step: str) -> NoReturn:
+    """Raise what a failed computation on a message of `peer` means: a suspicion of the pair.
+
+    A stranger could not tell who of the two lied, since only we know the secret that the check takes. It is
+    leak-bearing exactly if the check says so; a message of the wrong form teaches its sender nothing.
+    """
+    leak_bearing = isinstance(error, CheckFailed) and error.leak_bearing
+    party.suspect(peer, str(error), step=step, leak_bearing=leak_bearing)
