@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
+from functools import cache
 from typing import Final, cast, overload
 
 from quorate.entropy import Rng
@@ -223,8 +224,26 @@ def hash_candidate(group: Group, data: bytes, attempt: int, length: int) -> byte
     the fields (group name, data, attempt); written out because groups lie below transcripts. A test holds
     the two together.
     """
-    fields = (b"quorate/v1", b"group/hash-to-point", group.name.encode(), data)
-    framed = b"".join(len(field).to_bytes(8, "big") + field for field in fields)
-    tail = attempt.to_bytes(4, "big"), length.to_bytes(8, "big")
-    framed += b"".join(len(field).to_bytes(8, "big") + field for field in tail)
+    framed = b"".join(
+        (
+            _hash_prefix(group.name),
+            len(data).to_bytes(8, "big"),
+            data,
+            _FOUR,
+            attempt.to_bytes(4, "big"),
+            _EIGHT,
+            length.to_bytes(8, "big"),
+        )
+    )
     return hashlib.shake_256(framed).digest(length)
+
+
+@cache
+def _hash_prefix(name: str) -> bytes:
+    # kept, because an OT setup hashes to the curve more than a thousand times
+    fields = (b"quorate/v1", b"group/hash-to-point", name.encode())
+    return b"".join(len(field).to_bytes(8, "big") + field for field in fields)
+
+
+_FOUR: Final = (4).to_bytes(8, "big")
+_EIGHT: Final = (8).to_bytes(8, "big")
