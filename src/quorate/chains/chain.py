@@ -27,7 +27,7 @@ import msgspec
 
 from quorate.chains.text import decimal
 from quorate.encoding import Canonical, decode, encode
-from quorate.errors import LocalError, Malformed
+from quorate.errors import LocalError, Malformed, Refused
 
 MAX_PAYLOAD_BYTES: Final = 1 << 17
 """One request. 128 KiB is what Ethereum's nodes relay as one transaction; a session carries twice as much."""
@@ -264,3 +264,12 @@ class Family(ABC):
     @abstractmethod
     def warm(self) -> None:
         """Load what the first `decode` would load. Safe to call in a thread, and more than once."""
+
+
+def unknown_chain(caip2: str) -> Refused:
+    """The refusal of a chain without a row."""
+    shown = caip2[:MAX_ROW_TEXT].encode("ascii", "backslashreplace").decode()
+    return Refused(
+        f"chain {shown} is not known here; add a row for it to the configuration if you mean to sign for it",
+        code="unknown-chain",
+    )

@@ -10,8 +10,8 @@ from collections.abc import Iterable
 from threading import Lock
 from typing import Any, Final
 
-from quorate.chains.chain import Chain, Decoded, Family, Request, Signature, Signed
-from quorate.errors import LocalError, Refused
+from quorate.chains.chain import Chain, Decoded, Family, Request, Signature, Signed, unknown_chain
+from quorate.errors import LocalError
 
 GROUP: Final = "quorate.chains"
 
@@ -41,7 +41,7 @@ class Chains:
         """The row of a chain. `Refused` with code ``unknown-chain`` when there is none."""
         row = self.family(caip2).chains.get(caip2)
         if row is None:
-            raise unknown(caip2)
+            raise unknown_chain(caip2)
         return row
 
     def warm(self, *namespaces: str) -> None:
@@ -67,7 +67,7 @@ class Chains:
 
         points = tuple(entry_points(group=GROUP, name=namespace))
         if not points:
-            raise unknown(namespace)
+            raise unknown_chain(namespace)
         if len({point.value for point in points}) > 1:
             raise LocalError(
                 f"chains of {namespace}: installed twice, as {', '.join(p.value for p in points)}"
@@ -77,12 +77,3 @@ class Chains:
         if not isinstance(family, Family) or family.namespace != namespace:
             raise LocalError(f"chains of {namespace}: {points[0].value} is not a Family of that namespace")
         return family
-
-
-def unknown(caip2: str) -> Refused:
-    """The refusal of a chain without a row."""
-    shown = caip2[:64].encode("ascii", "backslashreplace").decode()
-    return Refused(
-        f"chain {shown} is not known here; add a row for it to the configuration if you mean to sign for it",
-        code="unknown-chain",
-    )

@@ -98,7 +98,7 @@ def test_a_chain_id_is_a_plain_positive_number(reference: str) -> None:
 
 
 def test_a_plugin_that_is_no_family_of_its_namespace_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    wrong = EntryPoint("stars", "quorate.chains.ethereum:FAMILY", "quorate.chains")
+    wrong = EntryPoint("stars", "quorate.chains.ethereum:Ethereum", "quorate.chains")
     monkeypatch.setattr("importlib.metadata.entry_points", lambda **_: (wrong,))
     with pytest.raises(LocalError, match="not a Family of that namespace"):
         Chains().family("stars:1")
@@ -106,7 +106,7 @@ def test_a_plugin_that_is_no_family_of_its_namespace_is_an_error(monkeypatch: py
 
 def test_two_plugins_of_one_namespace_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     both = tuple(
-        EntryPoint("eip155", f"quorate.chains.{name}:FAMILY", "quorate.chains") for name in ("a", "b")
+        EntryPoint("eip155", f"quorate.chains.{name}:Family", "quorate.chains") for name in ("a", "b")
     )
     monkeypatch.setattr("importlib.metadata.entry_points", lambda **_: both)
     with pytest.raises(LocalError, match="installed twice"):

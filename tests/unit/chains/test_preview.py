@@ -239,11 +239,11 @@ def test_a_message_of_several_lines_cannot_imitate_ours() -> None:
     decoded = message("hello\r\n   To  0x00\n\x1b[2Jthere")
     assert decoded.preview.text() == (
         "Sign a message\n"
-        "   Network  Ethereum (eip155:1)\n"
-        f"   Account  {ME}\n"
-        "   Message  │ hello\n"
-        "            │    To  0x00\n"
-        "            │ \\u{1b}[2Jthere"
+        "   Asked on  Ethereum (eip155:1); the signature itself names no chain\n"
+        f"   Account   {ME}\n"
+        "   Message   │ hello\n"
+        "             │    To  0x00\n"
+        "             │ \\u{1b}[2Jthere"
     )
     assert decoded.fields["text"] == "hello\r\n   To  0x00\n\x1b[2Jthere"
     assert not decoded.risks

@@ -17,7 +17,7 @@ every module here imports it inside functions (`Ethereum.warm` loads it ahead of
 `evm`, which are nothing without it.
 """
 
-from quorate.chains.ethereum.family import FAMILY, Ethereum
+from quorate.chains.ethereum.family import Ethereum
 from quorate.chains.ethereum.networks import NETWORKS
 
-__all__ = ["FAMILY", "NETWORKS", "Ethereum"]
+__all__ = ["NETWORKS", "Ethereum"]

@@ -14,7 +14,7 @@ because only two hashes are left in it: pass the data itself to `sign_typed_data
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final, NoReturn, TypeAlias
+from typing import Any, Final, NoReturn, TypeAlias, cast
 
 from quorate.chains.chain import Decoded, Signature, Signed
 from quorate.chains.ethereum import requests
@@ -33,7 +33,6 @@ from eth_account.datastructures import (  # noqa: E402
 from eth_account.messages import SignableMessage, _hash_eip191_message  # noqa: E402
 from eth_account.signers.local import LocalAccount  # noqa: E402
 from eth_keys.datatypes import Signature as VrsSignature  # noqa: E402
-from eth_typing import ChecksumAddress, HexAddress, HexStr  # noqa: E402
 from hexbytes import HexBytes  # noqa: E402
 
 Signer: TypeAlias = Callable[[bytes], Signature]
@@ -63,7 +62,7 @@ class QuorateAccount(LocalAccount):
     ) -> None:
         # LocalAccount.__init__ is left out on purpose: all it does is keep the key
         self._public_key = public_key_bytes(public_key)
-        self._address = ChecksumAddress(HexAddress(HexStr(address_of(self._public_key))))
+        self._address = cast(Any, address_of(self._public_key))
         self._signer = signer
         self._chains = chains if chains is not None else Chains()
         self._chain = self._chains.chain(chain).caip2

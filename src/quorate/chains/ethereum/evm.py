@@ -21,6 +21,10 @@ EVM_CHAIN: Final = Chain("eip155:131277322940537", "In-process EVM", "ETH")
 """The chain id is built into eth-tester."""
 
 
+_JUDGES: Final = frozenset({"eth", "eth_keys", "eth_tester", "eth_utils", "rlp"})
+"""Top-level modules whose errors are verdicts on a transaction; they share no base class."""
+
+
 @dataclass(frozen=True, slots=True)
 class Receipt:
     """What became of a transaction."""
@@ -114,22 +118,7 @@ class _Refusing:
         return None
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        from eth.exceptions import PyEVMError
-        from eth_keys.exceptions import BadSignature
-        from eth_tester.exceptions import TransactionFailed
-        from eth_tester.exceptions import ValidationError as TesterError
-        from eth_utils.exceptions import ValidationError
-        from rlp.exceptions import RLPException
-
-        known = (
-            PyEVMError,
-            TransactionFailed,
-            TesterError,
-            BadSignature,
-            ValidationError,
-            RLPException,
-        )
-        if isinstance(error, known):
+        if isinstance(error, Exception) and type(error).__module__.partition(".")[0] in _JUDGES:
             raise Refused(f"{self._what}: {plain(str(error))}", code="evm") from error
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final
 
-from quorate.chains.chain import Chain, Decoded, Digest, Family, Request, Signature, Signed
+from quorate.chains.chain import Chain, Decoded, Digest, Family, Request, Signature, Signed, unknown_chain
 from quorate.chains.ethereum import preview as show
 from quorate.chains.ethereum.address import address_of, checksummed, keccak, parse_address, public_key_bytes
 from quorate.chains.ethereum.heavy import load
@@ -21,7 +21,6 @@ from quorate.chains.ethereum.transaction import (
 )
 from quorate.chains.ethereum.typed_data import TypedData, from_body
 from quorate.chains.ethereum.typed_preview import show_typed_data
-from quorate.chains.registry import unknown
 from quorate.errors import Malformed, Refused
 
 TRANSACTION: Final = "transaction"
@@ -53,7 +52,7 @@ class Ethereum(Family):
         expected = chain_id(request.chain)
         chain = self.chains.get(request.chain)
         if chain is None:
-            raise unknown(request.chain)
+            raise unknown_chain(request.chain)
         account = _account(request, key)
         read = _READERS.get(request.kind)
         if read is None:
@@ -87,10 +86,6 @@ class Ethereum(Family):
         """Import eth-account and what it brings (most of a second), and start the hash backend."""
         load()
         keccak(b"")
-
-
-FAMILY: Final = Ethereum
-"""What the entry point names."""
 
 
 def _account(request: Request, key: bytes) -> str:

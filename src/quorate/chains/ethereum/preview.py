@@ -39,6 +39,11 @@ class Sheet:
         if risk is not None:
             self.risks.add(risk)
 
+    def unbound(self) -> None:
+        """Say that what is signed names no chain, whatever the request does."""
+        chain = self.chain
+        self.lines[0] = Line("Asked on", f"{chain.name} ({chain.caip2}); the signature itself names no chain")
+
     def preview(self) -> Preview:
         """The finished preview."""
         return Preview(self.title, tuple(self.lines))
@@ -82,6 +87,7 @@ def show_transaction(sheet: Sheet, transaction: Transaction) -> None:
 def show_message(sheet: Sheet, message: bytes) -> None:
     """Fields: length, text (empty when the bytes are not text)."""
     sheet.title = "Sign a message"
+    sheet.unbound()
     try:
         text: str | None = message.decode()
     except UnicodeDecodeError:
@@ -132,6 +138,7 @@ def show_authorization(sheet: Sheet, authorization: Authorization) -> None:
 def show_blind(sheet: Sheet, digest: bytes) -> None:
     """Fields: digest."""
     sheet.title = "Sign a bare digest without knowing what it means"
+    sheet.unbound()
     sheet.fields["digest"] = "0x" + digest.hex()
     sheet.add(
         "Digest",
