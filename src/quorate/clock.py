@@ -27,3 +27,8 @@ def monotonic() -> float:
 def process_cpu() -> float:
     """CPU seconds this process has used, all threads; for benchmarks."""
     return time.process_time()
+
+
+def high_resolution() -> float:
+    """Seconds from an arbitrary origin at the finest grain there is; for benchmarks."""
+    return time.perf_counter()

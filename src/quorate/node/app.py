@@ -14,8 +14,10 @@ from typing import Annotated, Any, Final
 import msgspec
 from litestar import Litestar, MediaType, Request, Response, WebSocket, get, post, websocket
 from litestar.config.response_cache import ResponseCacheConfig
+from litestar.di import NamedDependency
 from litestar.exceptions import HTTPException, WebSocketDisconnect
 from litestar.openapi import OpenAPIConfig
+from litestar.params import JSONBody
 
 from quorate import __version__
 from quorate.account.requests import LiveRequest
@@ -100,13 +102,13 @@ class Live(msgspec.Struct, frozen=True):
 
 
 @get("/v1/health", tags=["operation"], summary="The process answers")
-async def health(node: Node) -> Health:
+async def health(node: NamedDependency[Node]) -> Health:
     """The process answers."""
     return Health(node.config.name, __version__)
 
 
 @get("/v1/ready", tags=["operation"], summary="Whether sessions are taken")
-async def ready(node: Node) -> Response[Readiness]:
+async def ready(node: NamedDependency[Node]) -> Response[Readiness]:
     """Whether sessions are taken."""
     if node.closing:
         return Response(Readiness(False, "shutting down"), status_code=503)
@@ -118,13 +120,13 @@ async def ready(node: Node) -> Response[Readiness]:
 
 
 @get("/v1/metrics", tags=["operation"], media_type=MediaType.TEXT, summary="Prometheus metrics")
-async def metrics(node: Node) -> str:
+async def metrics(node: NamedDependency[Node]) -> str:
     """Prometheus metrics."""
     return node.metrics.text()
 
 
 @get("/v1/network", tags=["network"], summary="Committee, thresholds and identities")
-async def network(node: Node) -> NetworkView:
+async def network(node: NamedDependency[Node]) -> NetworkView:
     """Committee, thresholds and identities."""
     config = node.config
     return NetworkView(
@@ -139,13 +141,13 @@ async def network(node: Node) -> NetworkView:
 
 
 @get("/v1/challenge", tags=["accounts"], summary="A nonce for one request")
-async def challenge(node: Node) -> Challenge:
+async def challenge(node: NamedDependency[Node]) -> Challenge:
     """A nonce for one request."""
     return Challenge(node.challenges.give().hex())
 
 
 @get("/v1/wallets", tags=["accounts"], summary="The keys of the caller's account")
-async def wallets(node: Node, request: Request[Any, Any, Any]) -> list[WalletView]:
+async def wallets(node: NamedDependency[Node], request: Request[Any, Any, Any]) -> list[WalletView]:
     """The keys of the caller's account."""
     account = _account(node, request, b"")
     records = await node.worker(node.records_of, account)
@@ -158,7 +160,7 @@ async def wallets(node: Node, request: Request[Any, Any, Any]) -> list[WalletVie
 @post(
     "/v1/instances", tags=["accounts"], summary="Make what the nodes need among themselves", status_code=200
 )
-async def instances(node: Node, request: Request[Any, Any, Any]) -> Readiness:
+async def instances(node: NamedDependency[Node], request: Request[Any, Any, Any]) -> Readiness:
     """Returns when this node's own part for the caller's account is there; ask every node."""
     account = _account(node, request, await request.body())
     await node.ensure_shard(account)
@@ -166,7 +168,7 @@ async def instances(node: Node, request: Request[Any, Any, Any]) -> Readiness:
 
 
 @post("/v1/keys/live", tags=["accounts"], summary="Make a prepared epoch live", status_code=200)
-async def live(node: Node, data: LiveBody) -> Live:
+async def live(node: NamedDependency[Node], data: JSONBody[LiveBody]) -> Live:
     """Needs no login: the certificate inside is what counts, and repeating it does nothing."""
     wanted = decode(LiveRequest, _base64(data.request), limit=MAX_BODY_BYTES)
     statement, signature = await node.worker(node.make_live, wanted)
@@ -174,7 +176,7 @@ async def live(node: Node, data: LiveBody) -> Live:
 
 
 @websocket("/v1/sessions")
-async def sessions(socket: WebSocket[Any, Any, Any], node: Node) -> None:
+async def sessions(socket: WebSocket[Any, Any, Any], node: NamedDependency[Node]) -> None:
     """One session a connection, as frames (`quorate.transport.frames`)."""
     await socket.accept()
     channel = _SocketChannel(socket)
