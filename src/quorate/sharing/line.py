@@ -40,15 +40,16 @@ Row: TypeAlias = dict[str, int]
 class Line:
     """All public values of one refresh; everybody computes the same checks from them.
 
-    `weights` are the coefficients lam of the old signer set {1} + the online factors' points. `masks`
-    has a commitment for each (online point, target point). `pool` are commitments of the auxiliary pool
-    keys r_1 .. r_{T-2}, `auxiliary` each online factor's points R_{j,e}. All commitments have one degree.
+    `weights` are the coefficients lam of the old signer set {1} + the online factors' points. `old` are the
+    nodes' public shares of s, `fresh` the commitment of s'. `masks` has a commitment for each (online point,
+    target point). `pool` are commitments of the auxiliary pool keys r_1 .. r_{T-2}, `auxiliary` each online
+    factor's points R_{j,e}. All commitments have one degree.
     """
 
     needed: int
     weights: Mapping[int, int]
     public_key: Point
-    old: Commitment
+    old: Mapping[int, Point]
     fresh: Commitment
     factors: Mapping[int, Point]
     masks: Mapping[tuple[int, int], Commitment]
@@ -64,7 +65,7 @@ class Line:
             and all(len(self._auxiliary(e)) == extra for e in self.factors)
             and {e for e, _ in self.masks} <= set(self.factors)
         )
-        degrees = {c.degree for c in (self.old, self.fresh, *self.pool, *self.masks.values())}
+        degrees = {c.degree for c in (self.fresh, *self.pool, *self.masks.values())}
         if not shape or len(degrees) != 1:
             raise Malformed("refresh: the public values do not have the shape of one line")
 
@@ -79,19 +80,17 @@ class Line:
     def item_check(self, tau: int, node: int) -> Point:
         """g^{v_node(tau)}."""
         a = self.basis(tau)
-        group, order = self.group, self.group.order
-        terms = [(self.old.at(node), a[0] * self.weights[COMMITTEE_POINT]), (self.fresh.at(node), a[1])]
+        terms = [(self.old[node], a[0] * self.weights[COMMITTEE_POINT]), (self.fresh.at(node), a[1])]
         terms += [(r.at(node), a[j]) for j, r in enumerate(self.pool, 2)]
-        terms += [(self.masks[e, tau].at(node), order - 1) for e in sorted(self.factors)]
-        return _combine(group, terms)
+        masks = self.group.sum(self.masks[e, tau].at(node) for e in sorted(self.factors))
+        return _combine(self.group, terms) - masks
 
     def part_check(self, tau: int, online: int) -> Point:
         """g^{D_{online,tau}}."""
         a = self.basis(tau)
         terms = [(self.factors[online], a[0] * self.weights[online])]
         terms += [(r, a[j]) for j, r in enumerate(self._auxiliary(online), 2)]
-        terms += [(self.masks[online, tau].constant, 1)]
-        return _combine(self.group, terms)
+        return _combine(self.group, terms) + self.masks[online, tau].constant
 
     def share_check(self, tau: int) -> Point:
         """The public share of the factor at `tau` on the new line."""
@@ -101,6 +100,14 @@ class Line:
             terms.append((pool.constant, a[j + 2]))
             terms += [(self._auxiliary(e)[j], a[j + 2]) for e in sorted(self.factors)]
         return _combine(self.group, terms)
+
+    def checks(self, targets: Iterable[int]) -> tuple[Point, ...]:
+        """All check values, by target: the nodes' in order of their points, then the online factors'."""
+        found: list[Point] = []
+        for tau in sorted(targets):
+            found += (self.item_check(tau, node) for node in sorted(self.old))
+            found += (self.part_check(tau, online) for online in sorted(self.factors))
+        return tuple(found)
 
     def _auxiliary(self, online: int) -> tuple[Point, ...]:
         return () if self.auxiliary is None else self.auxiliary.get(online, ())

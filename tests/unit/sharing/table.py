@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from quorate.encoding import decode, encode
+from quorate.encoding import encode
 from quorate.entropy import SeededRng
 from quorate.errors import Blame, QuorateError
 from quorate.groups import Group
@@ -14,14 +14,13 @@ from quorate.session import (
     EVERYBODY,
     Declaration,
     Envelope,
-    Exhibit,
     KeyPair,
     Message,
     Party,
     Session,
     SessionSpec,
     Slot,
-    examine,
+    convict,
     roster_digest,
     tag_of,
 )
@@ -157,9 +156,5 @@ def blamed(table: Table, played: Mapping[str, Any]) -> set[str]:
         if not isinstance(error, Blame):
             continue
         found |= set(error.parties)
-        assert error.evidence, error
-        for data in error.evidence:
-            exhibit = decode(Exhibit, data)
-            slot, _ = examine(exhibit, table.spec, table.roster, table.declaration, table.group)
-            assert slot.sender in error.parties
+        convict(error, table.spec, table.roster, table.declaration, table.group)
     return found
