@@ -92,3 +92,13 @@ def test_public_keys_have_one_encoding() -> None:
 def test_an_identity_is_its_seed() -> None:
     assert KeyPair(Secret(bytes(32))).public == KeyPair(Secret(bytes(32))).public
     assert KeyPair.generate(RNG).public != KeyPair.generate(RNG).public
+
+
+def test_a_relay_cannot_respell_a_signature() -> None:
+    # s + L verifies in lax implementations; one envelope would then have two forms, and its sender be blamed
+    identity = real_identity("alice")
+    signature = identity.sign(b"text")
+    order = (1 << 252) + 27742317777372353535851937790883648493
+    respelled = int.from_bytes(signature[32:], "little") + order
+    with pytest.raises(ProofRejected):
+        identity.public.verify(b"text", signature[:32] + respelled.to_bytes(32, "little"))
