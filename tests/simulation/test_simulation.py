@@ -1,5 +1,7 @@
 """The simulator itself: what a seed fixes, what befalls messages, and what it finds."""
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -237,3 +239,13 @@ def test_every_mutation_changes_what_is_encoded() -> None:
 
 def test_unsafe_identities_are_told_apart() -> None:
     assert unsafe_identity("p1").public.to_bytes() != unsafe_identity("p2").public.to_bytes()
+
+
+# --- the page -----------------------------------------------------------------------------------------
+
+PAGE = Path(__file__).resolve().parents[2] / "docs/testing.md"
+
+
+@pytest.mark.parametrize("example", re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL))
+def test_the_examples_of_the_page_run(example: str, capsys: pytest.CaptureFixture[str]) -> None:
+    exec(compile(example, str(PAGE), "exec"), {})
