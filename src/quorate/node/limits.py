@@ -28,3 +28,9 @@ CLOSING_SECONDS: Final = 5.0
 
 ENSURE_SECONDS: Final = 15.0
 """How long a session waits for an instance with another node that is being made at that moment."""
+
+UPKEEP_SECONDS: Final = 600.0
+"""How often a node looks for instances to replace and presignatures that have expired."""
+
+POLL_SECONDS: Final = 0.05
+"""How often a node looks whether another one has made their instance; a setup takes about this long."""

@@ -29,7 +29,12 @@ from quorate.node.challenges import Challenges
 from quorate.node.config import NodeConfig
 from quorate.node.creation import FormOffer, make_live
 from quorate.node.keybook import KeyBook
-from quorate.node.limits import CLOSING_SECONDS, MAX_SESSIONS, MAX_SESSIONS_PER_ACCOUNT
+from quorate.node.limits import (
+    CLOSING_SECONDS,
+    MAX_SESSIONS,
+    MAX_SESSIONS_PER_ACCOUNT,
+    UPKEEP_SECONDS,
+)
 from quorate.node.log import Log, LogFunction
 from quorate.node.metrics import Metrics
 from quorate.node.offers import Offer, Services, SetupOffer
@@ -147,6 +152,12 @@ class Node:
     def admit(self, caller: Caller) -> bytes:
         """Count a session in; gives what `dismiss` takes. Raises `LimitExceeded` with remedy retry."""
         account = caller.account if isinstance(caller, DeviceCaller) else b""
+        if self.vault.rolled_back:
+            raise Refused(
+                f"{self.config.name} was restored from an older copy and waits for its operator",
+                code="rolled-back",
+                parties=[self.config.name],
+            )
         if self.closing:
             raise LimitExceeded(
                 f"{self.config.name} is shutting down; try again shortly", remedy=Remedy.RETRY
@@ -223,8 +234,16 @@ class Node:
         """Begin to make instances ahead and to load the chains' libraries; returns at once."""
         self._in_background(asyncio.to_thread(self.chains.warm))
         if self._connect is not None and len(self.config.nodes) > 1:
-            config = self.config
-            self._in_background(self.pairs.fill(config.shards_ahead, config.background_cpu, self._open_setup))
+            ahead, share = self.config.shards_ahead, self.config.background_cpu
+            self._in_background(self.pairs.keep_up(ahead, share, self._open_setup))
+        self._in_background(self._sweep())
+
+    async def _sweep(self) -> None:
+        while True:
+            expired = await self.worker(self.vault.presignatures.purge, self.clock())
+            if expired:
+                self.log("purged", presignatures=expired)
+            await asyncio.sleep(UPKEEP_SECONDS)
 
     async def close(self) -> None:
         """Take no new sessions, let running ones finish for a while, then let go of everything."""

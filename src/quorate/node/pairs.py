@@ -14,13 +14,19 @@ from typing import Final
 
 from quorate.account.shards import DEVICE_SHARD, SHARDS
 from quorate.clock import Clock, monotonic, process_cpu
-from quorate.errors import Missing, QuorateError, Refused, Unavailable
+from quorate.errors import Missing, QuorateError, Refused
 from quorate.node.callers import Caller, DeviceCaller
-from quorate.node.limits import ENSURE_SECONDS
+from quorate.node.limits import ENSURE_SECONDS, POLL_SECONDS, UPKEEP_SECONDS
 from quorate.node.log import LogFunction
 from quorate.schemes.ecdsa.setup import PairSetup
 from quorate.vault import Vault
-from quorate.vault.instances import Direction, InstanceState, InstanceStatus
+from quorate.vault.instances import (
+    MAX_SESSIONS,
+    MAX_UNVERIFIED,
+    Direction,
+    InstanceState,
+    InstanceStatus,
+)
 
 _QUARANTINE: Final = "quarantine"
 _KEPT_UNDER: Final = Direction.SENDER
@@ -40,7 +46,6 @@ class Pairs:
         self._clock = clock
         self._log = log
         self._making: dict[tuple[str, int], asyncio.Task[None]] = {}
-        self._arrived = asyncio.Event()
 
     # --- storage (in the worker thread) --------------------------------------------------------------
 
@@ -111,20 +116,23 @@ class Pairs:
     def is_active(self, peer: str, shard: int) -> bool:
         """Whether an instance can be used right now."""
         status = self._status(peer, shard)
-        return status is not None and status.state is InstanceState.ACTIVE
+        if status is None or status.state is not InstanceState.ACTIVE:
+            return False
+        return status.unverified < MAX_UNVERIFIED and status.sessions < MAX_SESSIONS
 
     # --- upkeep (in the event loop) ------------------------------------------------------------------
 
-    def arrived(self) -> None:
-        """Another node has made an instance with us: wake whoever waits for one."""
-        self._arrived.set()
-        self._arrived = asyncio.Event()
-
     async def ensure(self, peer: str, shard: int, open_setup: OpenSetup) -> None:
         """Return once the instance with another node is active. Raises `Missing`."""
+        if await asyncio.to_thread(self.is_active, peer, shard):
+            return
         if self._me > peer:
             await self._wait_for(peer, shard)
             return
+        await self.make(peer, shard, open_setup)
+
+    async def make(self, peer: str, shard: int, open_setup: OpenSetup) -> None:
+        """Make a fresh instance with a node that comes after us; joins a making that is under way."""
         running = self._making.get((peer, shard))
         if running is None:
             running = asyncio.create_task(self._make(peer, shard, open_setup))
@@ -134,33 +142,42 @@ class Pairs:
         await asyncio.shield(running)
 
     async def _make(self, peer: str, shard: int, open_setup: OpenSetup) -> None:
-        if await asyncio.to_thread(self.is_active, peer, shard):
-            return
         generation = await asyncio.to_thread(self.next_generation, peer, shard)
         await open_setup(peer, shard, generation)
 
     async def _wait_for(self, peer: str, shard: int) -> None:
         ends = monotonic() + ENSURE_SECONDS
         while not await asyncio.to_thread(self.is_active, peer, shard):
-            arrived = self._arrived
-            try:
-                await asyncio.wait_for(arrived.wait(), max(0.0, min(0.2, ends - monotonic())))
-            except TimeoutError:
-                if monotonic() >= ends:
-                    raise Missing(
-                        f"{peer} has not made an instance with {self._me}", parties=[peer], needed=1
-                    ) from None
+            if monotonic() >= ends:
+                raise Missing(
+                    f"{peer} has made no instance with {self._me} in time", parties=[peer], needed=1
+                )
+            await asyncio.sleep(POLL_SECONDS)
 
-    async def fill(self, shards: int, cpu_share: float, open_setup: OpenSetup) -> None:
-        """Make instances ahead with every node that comes after us, pausing to stay under `cpu_share`."""
+    async def keep_up(self, shards: int, cpu_share: float, open_setup: OpenSetup) -> None:
+        """Make instances ahead with every node after us, then replace the aged ones, for as long as we run.
+
+        Pauses after each so as to stay under `cpu_share` of one core; a node that is away is passed over
+        and tried again later.
+        """
+        ours = [name for name in self._nodes if name > self._me]
         for shard in range(shards):
-            for peer in (name for name in self._nodes if name > self._me):
-                begun, cpu = monotonic(), process_cpu()
-                try:
-                    await self.ensure(peer, shard, open_setup)
-                except (QuorateError, Unavailable) as error:
-                    self._log("fill", peer=peer, shard=shard, error=type(error).__name__)
-                    await asyncio.sleep(1.0)
-                    continue
-                spent, passed = process_cpu() - cpu, monotonic() - begun
-                await asyncio.sleep(max(0.0, spent / cpu_share - passed))
+            for peer in ours:
+                await self._paced(self.ensure(peer, shard, open_setup), peer, shard, cpu_share)
+        while True:
+            await asyncio.sleep(UPKEEP_SECONDS)
+            for status in await asyncio.to_thread(self._vault.instances.due, self._clock()):
+                if status.peer in ours:
+                    renewal = self.make(status.peer, status.shard, open_setup)
+                    await self._paced(renewal, status.peer, status.shard, cpu_share)
+
+    async def _paced(self, work: Awaitable[None], peer: str, shard: int, cpu_share: float) -> None:
+        begun, cpu = monotonic(), process_cpu()
+        try:
+            await work
+        except QuorateError as error:
+            self._log("instance", peer=peer, shard=shard, error=type(error).__name__)
+            await asyncio.sleep(1.0)
+            return
+        spent, passed = process_cpu() - cpu, monotonic() - begun
+        await asyncio.sleep(max(0.0, spent / cpu_share - passed))

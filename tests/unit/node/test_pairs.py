@@ -1,0 +1,91 @@
+"""Instances between nodes: made by one side, waited for by the other, renewed, frozen."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from quorate.errors import Missing, Refused
+from quorate.node.callers import NodeCaller
+from quorate.testing.committee import LocalCommittee
+from quorate.vault.instances import MAX_UNVERIFIED, Direction
+
+
+@pytest.fixture
+async def committee(tmp_path: Path) -> AsyncIterator[LocalCommittee]:
+    made = LocalCommittee(tmp_path, size=3, degree=1)
+    yield made
+    await made.close()
+
+
+async def test_both_ends_come_to_hold_one_instance(committee: LocalCommittee) -> None:
+    first, second = committee.nodes["node1"], committee.nodes["node2"]
+    await asyncio.gather(first.ensure("node2", 5), second.ensure("node1", 5))
+    ours, theirs = first.pairs.load("node2", 5), second.pairs.load("node1", 5)
+    assert ours.fingerprint == theirs.fingerprint
+    assert ours.generation == theirs.generation
+
+
+async def test_sessions_that_need_it_at_once_make_it_once(committee: LocalCommittee) -> None:
+    first = committee.nodes["node1"]
+    await asyncio.gather(*(first.ensure("node2", 1) for _ in range(4)))
+    assert first.metrics.text().count('quorate_instances_total{peer="node2"} 1\n') == 1
+
+
+async def test_the_second_by_name_waits_and_names_the_other_when_it_does_not_come(
+    committee: LocalCommittee, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("quorate.node.pairs.ENSURE_SECONDS", 0.2)
+    with pytest.raises(Missing) as missing:
+        await committee.nodes["node2"].ensure("node1", 3)
+    assert missing.value.parties == ("node1",)
+
+
+async def test_a_frozen_instance_is_made_afresh_by_the_nodes_themselves(committee: LocalCommittee) -> None:
+    first = committee.nodes["node1"]
+    await first.ensure("node2", 0)
+    before = first.pairs.load("node2", 0)
+    await first.worker(lambda: first.pairs.freeze("node2", 0, "a check failed", leak_bearing=True))
+    await first.ensure("node2", 0)
+    after = first.pairs.load("node2", 0)
+    assert after.generation > before.generation
+    assert after.fingerprint != before.fingerprint
+
+
+async def test_an_instance_with_too_many_open_checks_is_replaced(committee: LocalCommittee) -> None:
+    first = committee.nodes["node1"]
+    await first.ensure("node2", 0)
+    before = first.pairs.load("node2", 0)
+    for _ in range(MAX_UNVERIFIED):
+        first.pairs.begin_session("node2", before)
+    await first.ensure("node2", 0)
+    assert first.pairs.load("node2", 0).generation > before.generation
+
+
+async def test_the_third_leak_bearing_failure_in_a_day_suspends_the_pair(committee: LocalCommittee) -> None:
+    first = committee.nodes["node1"]
+    for _ in range(3):
+        await first.worker(lambda: first.pairs.freeze("node2", 0, "a check failed", leak_bearing=True))
+    with pytest.raises(Exception, match="suspended"):
+        await first.ensure("node2", 0)
+
+
+async def test_between_nodes_the_first_by_name_opens_the_setup(committee: LocalCommittee) -> None:
+    first = committee.nodes["node1"]
+    caller = NodeCaller("node2", committee.identities["node2"])
+    with pytest.raises(Refused) as refused:
+        first.pairs.check_setup(caller, 0, 10**10)
+    assert refused.value.code == "order"
+
+
+async def test_instances_are_kept_under_a_data_key_and_survive_a_restart(committee: LocalCommittee) -> None:
+    first = committee.nodes["node1"]
+    await first.ensure("node2", 7)
+    fingerprint = first.pairs.load("node2", 7).fingerprint
+    await committee.stop("node1")
+    committee.start("node1")
+    assert committee.nodes["node1"].pairs.load("node2", 7).fingerprint == fingerprint
+    assert committee.nodes["node1"].vault.instances.load("node2", 7, Direction.SENDER).sessions == 0
