@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 from tests.support.transfers import SID, Pair, rng, set_up, toy_pair
 
+from quorate.encoding import encode
 from quorate.errors import AlreadyUsed, CheckFailed, Malformed
 from quorate.groups import SECP256K1, Scalar
 from quorate.groups.toy import TOY_GROUP, ToyGroup, ToyPoint
 from quorate.primitives import base_ot, trees
 from quorate.primitives.bits import octets, unpack
-from quorate.primitives.correlation import ReceiverState, SenderState
+from quorate.primitives.correlation import ReceiverState, SenderState, _Stored
 from quorate.primitives.parameters import SEED_BYTES, STANDARD, TOY, OTParameters
 from quorate.secret import Secret
 
@@ -73,8 +74,13 @@ def test_a_stored_state_is_read_strictly(pair: Pair) -> None:
     for data in (b"", alice[:-1], alice + b"\0", bob, alice.replace(b"DKLS23", b"DKLS24", 1)[:100]):
         with pytest.raises(Malformed):
             SenderState.from_bytes(data)
-    with pytest.raises(Malformed):
+    with pytest.raises(Malformed, match="of kind 'ot-sender/1'"):
         ReceiverState.from_bytes(alice)
+    with pytest.raises(Malformed, match="of kind 'ot-receiver/1'"):
+        SenderState.from_bytes(bob)
+    with_delta = encode(_Stored("ot-receiver/1", "", 128, 80, 2, 128, pair.bob.setup, b"d", pair.bob.leaves))
+    with pytest.raises(Malformed, match="holds a Delta"):
+        ReceiverState.from_bytes(with_delta)
     with pytest.raises(Malformed, match="wrong length"):
         SenderState(STANDARD, pair.alice.setup, pair.alice.delta[:-1], pair.alice.leaves)
     with pytest.raises(Malformed, match="wrong length"):

@@ -142,9 +142,9 @@ def test_a_message_of_another_length_is_malformed(
 ) -> None:
     run = multiply(group, parameters)
     spoiled = {"short": lambda m: m[:-1], "long": lambda m: m + b"\0", "empty": lambda m: b""}[change]
-    with pytest.raises(Malformed):
+    with pytest.raises(Malformed, match="second message of a multiplication"):
         vole.finish(run.started, spoiled(run.message2))
-    with pytest.raises(Malformed):
+    with pytest.raises(Malformed, match="first message of a multiplication"):
         vole.multiply(
             group,
             parameters,
