@@ -16,7 +16,7 @@ from quorate.groups import Scalar
 from quorate.groups.toy import TOY_GROUP
 from quorate.primitives import extension, vole
 from quorate.primitives.parameters import TOY
-from quorate.schemes.ecdsa import Disagreement, Presignature, Signer, Unattributable, presign
+from quorate.schemes.ecdsa import Disagreement, Presignature, Signer, StaleSetup, Unattributable, presign
 from quorate.schemes.ecdsa.checks import Products
 from quorate.schemes.ecdsa.evidence import deviated_presigning
 from quorate.schemes.ecdsa.messages import Commitment, Extension, Multiplication, Opening
@@ -186,6 +186,15 @@ def test_two_commitments_are_shown_by_the_digest_of_round_one() -> None:
     assert {finding.offence for finding in result.findings()} == {Offence.EQUIVOCATION}
 
 
+def test_two_commitments_are_shown_although_their_sender_falls_silent() -> None:
+    """n1 also keeps its own report to itself: the honest ones' reports are enough."""
+    result = play(tamper(Commitment, "commitment", bump(0), "n2"), Withhold("n1", Seen))
+    for party in ("n2", "device"):
+        error = result.errors[party]
+        assert isinstance(error, Blame), error
+        assert error.parties == ("n1",)
+
+
 def test_a_lie_about_round_one_is_found_before_any_other_check_and_blames_the_liar() -> None:
     """n1 vouches for a view that nobody has and also spoils everything that is checked later."""
     result = play(
@@ -239,6 +248,7 @@ def test_records_that_differ_end_the_session_before_any_check_that_could_harm() 
     for party in ("n2", "device"):
         error = result.errors[party]
         assert isinstance(error, Disagreement), error
+        assert not isinstance(error, StaleSetup)
         assert error.parties == tuple(sorted(("n1", party)))
         assert error.step == "2.2"
 
@@ -249,7 +259,7 @@ def test_ends_of_two_different_setups_end_the_session_before_any_check_that_coul
     result = key.presigning()
     for party, other in (("n1", "n2"), ("n2", "n1")):
         error = result.errors[party]
-        assert isinstance(error, Disagreement), error
+        assert isinstance(error, StaleSetup), error
         assert error.parties == ("n1", "n2")
         assert other in error.parties
     assert not result.blamed()

@@ -100,7 +100,8 @@ async def compare(
     if not differing:
         return
     party.broadcast(Seen(tuple(views[name] for name in sorted(views))))
-    reports = await party.gather(Seen, differing)
+    # At the deadline one report is enough: each of them shows somebody's lie, if only its reporter's own.
+    reports = await party.gather(Seen, differing, at_least=1)
     step = step or tag_of(kind)
     roster = {name: party.identity_of(name) for name in views}
     for reporter, report in reports.items():

@@ -8,14 +8,17 @@ from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, EllipticCurvePub
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256K1 as CURVE
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed, encode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
-from tests.support.signing import DIGEST, PAYLOAD, Table, table
+from tests.support.signing import DIGEST, KEY_ID, PAYLOAD, Table, table
 
 from quorate.errors import LocalError
 from quorate.groups import SECP256K1, Point
 from quorate.groups.secp256k1 import recover
-from quorate.schemes.ecdsa import Derivation, Signature, Signer, verify
+from quorate.schemes.ecdsa import Derivation, Presignature, Signature, Signer, presign, suite, verify
+from quorate.schemes.ecdsa.messages import rules
+from quorate.session import Declaration, Party, together
 from quorate.sharing.access import NotAuthorised, NotExact
 from quorate.sharing.keyshare import KeyShare
+from quorate.testing import Simulation
 
 FIVE = "2 of (3 of (n1 n2 n3 n4 n5), device, backup)"
 
@@ -136,6 +139,27 @@ def test_keepers_agree_on_the_entropy_key_and_a_device_never_sees_it() -> None:
     assert made["n2"].entropy_key == kappa
     assert made["n4"].entropy_key == kappa
     assert made["device"].entropy_key is None
+
+
+def test_a_batch_of_presignatures_is_made_side_by_side_in_one_session() -> None:
+    key = table("2 of (2 of (n1 n2 n3), device)", ("n1", "n2", "device"))
+    batch = Declaration("batch", 1, *rules("*"))
+
+    async def run(party: Party) -> list[Presignature]:
+        seats = [party.fork(str(number)) for number in range(3)]
+        signer, pairs = key.seats[party.me], key.pairs[party.me]
+        return await together(*(presign(seat, signer, pairs, parameters=key.parameters) for seat in seats))
+
+    result = Simulation(
+        batch, run, key.names, suite=suite(key.group, key.parameters), key=KEY_ID, journaled=False
+    ).run()
+    result.assert_sound()
+    assert len({made.id for batch in result.values.values() for made in batch}) == 3
+    for number in range(3):
+        made = {name: batch[number] for name, batch in result.values.items()}
+        signature = key.online(made, "device").values["device"]
+        assert signature is not None
+        verify(key.public_key, DIGEST, signature)
 
 
 def test_equal_seeds_make_equal_signatures_and_other_seeds_others() -> None:

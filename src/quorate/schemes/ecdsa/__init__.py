@@ -12,7 +12,7 @@ A host derives the digest from the payload itself, consumes a presignature durab
 and stores a leak-bearing `Suspicion` (the pair is quarantined) before it answers anybody.
 """
 
-from quorate.schemes.ecdsa.faults import Disagreement, Unattributable
+from quorate.schemes.ecdsa.faults import Disagreement, StaleSetup, Unattributable
 from quorate.schemes.ecdsa.messages import PRESIGN
 from quorate.schemes.ecdsa.online import (
     ONLINE,
@@ -46,6 +46,7 @@ __all__ = [
     "Request",
     "Signature",
     "Signer",
+    "StaleSetup",
     "Unattributable",
     "answer",
     "collect",

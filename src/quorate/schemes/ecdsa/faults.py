@@ -2,7 +2,7 @@
 
 The reactions to each check are the table of docs/protocols/ecdsa.md. Three kinds: what signed messages show
 is `Blame`; what only the two ends of a pair can see is `Suspicion`, leak-bearing if the OT extension failed;
-and there remain the two cases below, in which nobody can be named.
+and there remain the cases below, in which nobody can be named.
 """
 
 from __future__ import annotations
@@ -14,13 +14,20 @@ from quorate.session import Party, PartyId
 
 
 class Disagreement(Abort):
-    """Two parties came with different records: another OT instance of their pair, or another key record.
+    """Two parties came with different records of the key, or out of a setup with different results.
 
-    A bug, a version skew, a crash between two confirmations; noticed before any check that could cost the
-    pair something. Nobody is accused. Make a fresh OT setup, or compare the records, and try again.
+    A bug, a version skew, a restored copy; noticed before any check that could cost the pair something.
+    Nobody is accused. Compare the records, and try again.
     """
 
     remedy = Remedy.RETRY
+
+
+class StaleSetup(Disagreement):
+    """Two parties came with different OT setups, as after a crash between two confirmations.
+
+    A fresh setup of the pair is the way on.
+    """
 
 
 class Unattributable(Abort):

@@ -21,7 +21,7 @@ from quorate.primitives import vole
 from quorate.primitives.parameters import STANDARD, OTParameters
 from quorate.schemes.ecdsa import checks
 from quorate.schemes.ecdsa.checks import Products
-from quorate.schemes.ecdsa.faults import Disagreement, Unattributable, suspect
+from quorate.schemes.ecdsa.faults import Disagreement, StaleSetup, Unattributable, suspect
 from quorate.schemes.ecdsa.messages import Commitment, Extension, Multiplication, Opening
 from quorate.schemes.ecdsa.presignature import Derivation, Presignature
 from quorate.schemes.ecdsa.quorum import Quorum, Signer
@@ -234,15 +234,12 @@ class _Run:
     ) -> None:
         """Step 2.2: same session, same records, same instance, or nothing is checked at all."""
         for peer in self.party.others:
+            pair = sorted((self.party.me, peer))
             if commitments[peer].ssid != self.ssid:
-                what = "their records of the key (public shares, signers, suite)"
-            elif extensions[peer].instance != self.pairs[peer].fingerprint:
-                what = "their OT setups"
-            else:
-                continue
-            raise Disagreement(
-                f"{self.party.me} and {peer} differ in {what}", parties=[self.party.me, peer], step="2.2"
-            )
+                what = "differ in their records of the key (public shares, signers, suite)"
+                raise Disagreement(f"{' and '.join(pair)} {what}", parties=pair, step="2.2")
+            if extensions[peer].instance != self.pairs[peer].fingerprint:
+                raise StaleSetup(f"{' and '.join(pair)} come with different setups", parties=pair, step="2.2")
         wanted = vole.message_lengths(self.group, self.parameters)[0]
         short = [peer for peer, message in extensions.items() if len(message.body) != wanted]
         self.party.blame(Extension, short, f"its multiplication message is not of {wanted} bytes", step="2.2")
