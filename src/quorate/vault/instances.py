@@ -2,7 +2,7 @@
 
 An instance belongs to (peer, shard, direction) and has a generation. Its sender's secret is Delta; each
 failed check of the extension may show the peer one bit of it, and all of Delta shows every nonce and share
-ever masked with it. So (docs/protocols/ot-extension.md, the ban rule): a leak-bearing failure is stored
+ever masked with it. So (``docs/protocols/ecdsa.md``, Quarantine): a leak-bearing failure is stored
 *before* anything is answered, freezes the pair's instances in both directions, destroys their secrets, and
 destroys the presignatures made over them. The only way out is a fresh instance of a higher generation, made
 after both have authenticated anew. Three such failures of one peer in a day suspend the pair until an

@@ -67,6 +67,8 @@ def test_a_copy_made_while_running_and_restored_is_found_out(vault: Vault, open_
     assert again.presignatures.ready(KEY, 1, SIGNERS, NOW) == []
     with pytest.raises(Unavailable, match="older copy"):
         answer(again, b"another request")
+    with pytest.raises(Unavailable, match="older copy"):
+        again.presignatures.consume(ID, REQUEST, NOW)
     again.acknowledge_rollback()
     assert not again.rolled_back
     with pytest.raises(Unavailable, match="burned"):

@@ -76,6 +76,11 @@ def test_a_row_moved_to_another_place_does_not_open(vault: Vault, there: Place) 
         vault.get(there)
 
 
+def test_every_field_of_a_place_is_bound() -> None:
+    bindings = {place.binding() for place in [HERE, *ELSEWHERE]}
+    assert len(bindings) == 1 + len(ELSEWHERE)
+
+
 def test_an_old_copy_of_a_row_replayed_under_another_epoch_does_not_open(vault: Vault) -> None:
     vault.put(HERE, b"of epoch one")
     old = body_of(vault, HERE)
