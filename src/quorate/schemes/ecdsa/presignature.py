@@ -1,9 +1,9 @@
 """What one party keeps between the offline and the online phase: secret, and good for one request.
 
-The presignature shares of all signers together give the key, and two different answers from one of them
-give it to the other signers: w - w' = (h - h') * phi reveals phi, and u / phi the nonce. So a presignature is
-stored like a key share and used once, whatever crashes, and keyed by the whole request: two answers to the
-*same* digest with different entropies already reveal phi (docs/protocols/ecdsa.md, "One answer").
+The presignature shares of all signers together give the key, and two different answers from one of them give
+it to the other signers: u - u' = (delta - delta') * phi reveals phi. So a presignature is stored like a key
+share and used once, whatever crashes, and keyed by the whole request, since another nonce beside the *same*
+digest is enough for another delta (docs/protocols/ecdsa.md, "One answer").
 
 Durable consumption is the vault's, keyed by `Request.hash`: a signer's `answer` runs inside the transaction
 that consumes, a combiner consumes before it asks anybody. The `ReadyPresignature` here is the second line,

@@ -34,7 +34,7 @@ from quorate.secret import Secret
 from quorate.session import Declaration, Message, Party, PartyId, Path, Rule
 
 MAX_SHARDS: Final = 64
-"""Instances of one pair that are live at once. More would cost nodes memory (16 kB each) and set-up time,
+"""Instances of one pair that are live at once. More would cost nodes memory (8 kB each) and set-up time,
 fewer would put more users' nonces behind one Delta."""
 
 Octets32 = Annotated[bytes, msgspec.Meta(min_length=32, max_length=32)]
