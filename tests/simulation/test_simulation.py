@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from quorate.errors import Blame, LocalError, Malformed, Missing
+from quorate.errors import Blame, LimitExceeded, LocalError, Malformed, Missing
 from quorate.session import KeyPair, Party
 from quorate.testing import (
     Crashed,
@@ -19,6 +19,7 @@ from quorate.testing import (
     Tamper,
     Uniform,
     Wild,
+    simulation,
     unsafe_identity,
 )
 from quorate.testing.dice import Dice, seed_of
@@ -115,12 +116,20 @@ def test_real_identities_play_too() -> None:
 
 
 def test_a_party_that_waits_for_ever_is_found() -> None:
-    async def patient(party: Party) -> None:
-        while True:
-            await party.gather(Commit, at_least=0)
-
     with pytest.raises(AssertionError, match="still waiting"):
         Simulation(TOSS, _deaf_to_deadlines, 2).run().assert_sound()
+
+
+def test_a_run_without_end_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(simulation, "MAX_STEPS", 5)
+    with pytest.raises(LimitExceeded, match="more than 5 steps"):
+        Simulation(TOSS, toss, 3).run()
+
+
+def test_a_party_crashes_a_few_times_at_most() -> None:
+    result = Simulation(TOSS, toss, 2, faults=Faults(crash=1.0)).run()
+    assert len(result.values) == 2
+    assert 0 < result.happened["crash before"] + result.happened["crash after"] <= 2 * simulation.MAX_CRASHES
 
 
 async def _deaf_to_deadlines(party: Party) -> None:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from quorate.encoding import decode, encode
 from quorate.entropy import Rng
-from quorate.errors import Blame, LimitExceeded, LocalError, Malformed, ProofRejected
+from quorate.errors import Blame, LimitExceeded, Malformed, ProofRejected
 from quorate.groups import Group
 from quorate.groups.fields import parser_for
 from quorate.session.envelope import EVERYBODY, Envelope, Slot, seal_info
@@ -141,7 +141,8 @@ class Inbox:
             if rule.unicast:
                 body = self._identity.open(body, seal_info(self._id, slot))
             return decode(rule.kind, body, self._parse, limit=rule.limit)
-        except LocalError as error:
+        except (Malformed, ProofRejected, LimitExceeded) as error:
+            # no wider: a key store of ours that fails to open a box is not the sender's deviation
             raise Blame(
                 f"{slot.sender} signed a message that does not read ({slot}): {error}",
                 parties=[slot.sender],
@@ -152,6 +153,6 @@ class Inbox:
     def _unreadable(self, slot: Slot, data: bytes) -> Exhibit:
         try:
             return self._exhibit(slot, data)
-        except LocalError:
+        except Malformed:
             # The box is not even of the right shape: the envelope alone shows that.
             return Exhibit(data, b"")

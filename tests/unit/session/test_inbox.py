@@ -6,7 +6,7 @@ import pytest
 from tests.unit.session.table import ALICE, BOB, CAROL, WHISPER, Table, Whisper, whisper
 
 from quorate.encoding import MAX_MESSAGE_BYTES, encode
-from quorate.errors import Blame
+from quorate.errors import Blame, Unavailable
 from quorate.session import (
     MAX_ENVELOPE_BYTES,
     Declaration,
@@ -18,6 +18,7 @@ from quorate.session import (
     Session,
     convict,
 )
+from quorate.testing import UnsafeIdentity
 from quorate.testing.toss import TOSS, Commit, Open
 
 COMMIT = Commit(bytes(range(32)))
@@ -229,6 +230,18 @@ def test_a_box_from_another_place_is_blamed_on_who_signed_it_there(real: bool) -
     seat.receive(table.envelope(CAROL, None, ALICE, tag="test.whisper", body=stolen, sealed=False))
     (finding,) = convict(the_blame(seat), table.spec, table.roster, table.declaration, table.group)
     assert (finding.party, finding.offence) == (CAROL, Offence.UNREADABLE)
+
+
+def test_a_key_store_of_ours_that_fails_is_not_the_senders_fault() -> None:
+    class Locked(UnsafeIdentity):
+        def open(self, box: bytes, info: bytes) -> bytes:
+            raise Unavailable("the key store is locked")
+
+    table = Table(WHISPER)
+    seat = started(table, run=whisper, identity=Locked(ALICE.encode()))
+    seat.receive(table.envelope(BOB, Whisper(table.group.scalar(1)), ALICE))
+    with pytest.raises(Unavailable):
+        seat.result()
 
 
 # --- limits -------------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 from tests.unit.session.table import ALICE, BOB, CAROL, Table, settle
 
-from quorate.errors import Missing, Suspicion
+from quorate.errors import LocalError, Missing, Suspicion
 from quorate.session import Declaration, Message, Party, Rule, Session, together
 
 
@@ -121,6 +121,15 @@ def test_messages_come_in_order_of_arrival() -> None:
     session.receive(number(table, BOB, 2))
     session.receive(table.envelope(BOB, Word("stop")))
     assert session.result() == [(CAROL, 1), (BOB, 2)]
+
+
+async def test_messages_need_no_event_loop_and_mind_none() -> None:
+    table, session = seat(listen)
+    session.receive(number(table, CAROL, 1))
+    session.abandon(LocalError("enough"))
+    table, session = seat(listen)
+    session.receive(table.envelope(BOB, Word("stop")))
+    assert session.result() == []
 
 
 def test_waiting_for_messages_ends_at_the_deadline() -> None:
