@@ -18,7 +18,8 @@ MAX_TEXT: Final = 400
 MAX_MARKS: Final = 2
 """Combining marks in a row that writing systems in use need; a pile of them paints over other lines."""
 
-_STRING: Final = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
+# Also matches what has no end, so that no quotation mark is ever tried as a beginning twice.
+_STRING: Final = re.compile(r'"(?:[^"\\]|\\.)*+\\?(?:"|\Z)', re.DOTALL)
 _BRACKET: Final = re.compile(r"[][{}]")
 
 _BLANK: Final = frozenset("\u115f\u1160\u2800\u3164\uffa0\u034f\u17b4\u17b5")

@@ -129,7 +129,9 @@ def test_a_node_that_only_shows_addresses_loads_none_of_the_heavy_packages() -> 
 def test_loading_them_leaves_the_recursion_limit_alone() -> None:
     code = (
         "import sys; before = sys.getrecursionlimit();"
-        "from quorate.chains import Chains; Chains().warm('eip155');"
+        "from threading import Thread; from quorate.chains import Chains;"
+        "threads = [Thread(target=Chains().warm, args=['eip155']) for _ in range(8)];"
+        "[thread.start() for thread in threads]; [thread.join() for thread in threads];"
         "sys.exit(sys.getrecursionlimit() - before)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,8 +1,10 @@
 """Whatever arrives, `decode` answers with a `Decoded`, `Malformed`, `Refused` or `LimitExceeded`."""
 
+import time
 from typing import Any
 
 import pytest
+import rlp
 from eth_account import Account
 from eth_account._utils.legacy_transactions import serializable_unsigned_transaction_from_dict
 from hypothesis import given, settings
@@ -170,3 +172,37 @@ def test_an_arbitrary_dictionary_is_no_transaction(fields: dict[str, Any]) -> No
     except (Malformed, Refused, LimitExceeded):
         return
     decode(payload)
+
+
+SIZE = 130_000
+FIELDS = [b"\x01", b"\x07", b"\x01", b"\x02", b"\x10\x00", b"\xab" * 20, b""]
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        ("typed-data", b'"' + b'\\"' * (SIZE // 2)),
+        ("typed-data", b'"' * SIZE),
+        ("typed-data", b"\\" * SIZE),
+        ("typed-data", b"[" + b'"",' * (SIZE // 3 - 2) + b'""]'),
+        ("message", b"\xff" * SIZE),
+        ("message", b"\n" * SIZE),
+        ("message", "\u0301".encode() * (SIZE // 2)),
+        ("transaction", b"\x02" + rlp.encode([b"\x01"] * (SIZE - 10))),
+        ("transaction", b"\x02" + rlp.encode([[]] * (SIZE - 10))),
+        ("transaction", b"\x02" + rlp.encode([*FIELDS, b"\x11" * (SIZE - 100), []])),
+        ("transaction", b"\x02" + rlp.encode([*FIELDS, b"", [[b"\xab" * 20, []]] * 5_000])),
+        ("transaction", b"\x02" + rlp.encode([*FIELDS, b"", [[b"\xab" * 20, [b"\x01" * 32] * 1_000]]])),
+        (
+            "transaction",
+            b"\x04"
+            + rlp.encode([*FIELDS, b"", [], [[b"\x01", b"\xab" * 20, b"", b"", b"\x05", b"\x01"]] * 64]),
+        ),
+    ],
+)
+def test_no_payload_takes_long_to_judge(kind: str, body: bytes) -> None:
+    payload = Request(1, "eip155:1", KEY.address, kind, body).to_payload()
+    decode(requests.message("warm", KEY.address, "eip155:1"))
+    before = time.process_time()
+    decode(payload)
+    assert time.process_time() - before < 3

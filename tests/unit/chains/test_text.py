@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quorate.chains.text import MAX_TEXT, decimal, plain
+from quorate.chains.text import MAX_TEXT, decimal, nested_deeper, plain
 
 
 @pytest.mark.parametrize(
@@ -54,3 +54,23 @@ def test_no_control_or_direction_character_passes(text: str) -> None:
 )
 def test_amounts_are_written_exactly(units: int, places: int, text: str) -> None:
     assert decimal(units, places) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "depth"),
+    [
+        ("", 0),
+        ("[]", 1),
+        ('{"a":[{}]}', 3),
+        ('["[[[["]', 1),
+        (r'["\"[[["]', 1),
+        (r'["\\",[]]', 2),
+        ('["[[[', 1),
+        ('["[[[\\', 1),
+        ("]]][[", 0),
+        ('[\n"a\nb[["]', 1),
+    ],
+)
+def test_the_depth_of_a_json_text_counts_brackets_outside_strings(text: str, depth: int) -> None:
+    assert not nested_deeper(text, depth)
+    assert depth == 0 or nested_deeper(text, depth - 1)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import sys
 from functools import cache
 from importlib import import_module
+from threading import Lock
 from typing import Final
 
 _MODULES: Final = (
@@ -22,9 +23,18 @@ _MODULES: Final = (
 )
 
 
-@cache
+_LOCK: Final = Lock()
+
+
 def load() -> None:
-    """Import what digests and previews need; half a second of CPU the first time."""
+    """Import what digests and previews need; half a second of CPU the first time. Safe in threads."""
+    # a second thread, coming while the limit is raised, would take that for the one to put back
+    with _LOCK:
+        _load_once()
+
+
+@cache
+def _load_once() -> None:
     limit = sys.getrecursionlimit()
     for module in _MODULES:
         import_module(module)
