@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from quorate.account import KeyRecord
+from quorate.account import KeyRecord, structure_for
 from quorate.account.presets import DEVICE, formation_structure
 from quorate.account.requests import LiveRequest, Signatures
 from quorate.account.shards import DEVICE_SHARD
-from quorate.account.transitions import formed_record
+from quorate.account.transitions import formed_record, refreshed_record
+from quorate.clock import unix_time
 from quorate.encoding import encode
 from quorate.entropy import system_rng
+from quorate.errors import QuorateError
 from quorate.groups import SECP256K1
 from quorate.identity import account_id
 from quorate.primitives.parameters import STANDARD
@@ -28,14 +31,55 @@ from quorate.schemes.ecdsa import (
     suite,
 )
 from quorate.session import Declaration, KeyPair, Party, PublicKeys, Session, SessionSpec, roster_digest
+from quorate.sharing.change import Standing, Target, propose
 from quorate.sharing.formation import DECLARATION as FORMATION
 from quorate.sharing.formation import DeviceSecret, Formed, form_as_device
+from quorate.sharing.keyshare import KeyShare
+from quorate.sharing.refresh import DECLARATION as REFRESH
+from quorate.sharing.refresh import Refreshed, refresh_as_factor
 from quorate.testing.committee import LocalCommittee
 from quorate.transport.channel import MemoryChannel
+from quorate.transport.frames import Begin, Propose
+from quorate.transport.host import host
 from quorate.transport.hub import Hub, Outcome
 
 T = TypeVar("T")
 Run = Callable[[Party], Coroutine[Any, Any, T]]
+
+
+@dataclass
+class Backup:
+    """A backup's seat in a refresh, in memory: keeps its share for the test to look at."""
+
+    me: str = "backup"
+    keys: KeyPair = field(default_factory=lambda: KeyPair.generate(system_rng))
+    roster: Mapping[str, PublicKeys] = field(default_factory=dict)
+    share: KeyShare | None = None
+    session: Session[Refreshed] | None = None
+
+    async def consider(self, propose: Propose) -> bytes:
+        return system_rng(32)
+
+    async def open(self, propose: Propose, nonce: bytes, begin: Begin) -> Any:
+        async def run(party: Party) -> Refreshed:
+            return await refresh_as_factor(party)
+
+        self.session = Session(
+            begin.spec, self.me, self.keys, self.roster, REFRESH, SECP256K1, run, rng=system_rng
+        )
+        return self
+
+    def finish(self) -> bytes:
+        assert self.session is not None
+        self.share = self.session.result().share
+        return b""
+
+    def fail(self, error: QuorateError) -> None:
+        self.share = None
+
+
+async def at_once(function: Callable[..., Any], *arguments: Any) -> Any:
+    return function(*arguments)
 
 
 @dataclass
@@ -66,7 +110,7 @@ class Owner:
             fields.get("key", b""),
             fields.get("epoch", 0),
             parties,
-            fields.get("roster", roster_digest(self.roster(parties))),
+            fields["roster"] if "roster" in fields else roster_digest(self.roster(parties)),
             len(parties),
             "",
             fields.get("payload", b""),
@@ -80,17 +124,19 @@ class Owner:
         *,
         credential: bytes | None = None,
         deadline: float = 10.0,
+        roster: Mapping[str, PublicKeys] | None = None,
+        extra: Mapping[str, MemoryChannel] | None = None,
     ) -> tuple[Outcome, T]:
-        """One session with all its nodes; our own seat runs `run`."""
-        roster = self.roster(proposal.parties)
-        channels: dict[str, MemoryChannel] = {}
+        """One session with all its nodes (and `extra` parties); our own seat runs `run`."""
+        roster = self.roster(proposal.parties) if roster is None else roster
+        channels: dict[str, MemoryChannel] = dict(extra or {})
 
         def local(spec: SessionSpec) -> Session[T]:
             return Session(spec, DEVICE, self.keys, roster, declaration, SECP256K1, run, rng=system_rng)
 
         try:
             for name in proposal.parties:
-                if name != DEVICE:
+                if name != DEVICE and name not in channels:
                     channels[name] = await self.committee.connect(name)
             hub = Hub(
                 channels,
@@ -143,9 +189,57 @@ class Owner:
         outcome, formed = await self.run(proposal, FORMATION, run)
         return formed, formed_record(formed, self.roster(proposal.parties)), dict(outcome.outcomes)
 
+    async def personal(self) -> tuple[KeyShare, KeyRecord, KeyShare]:
+        """A live 2-of-3 wallet: the device's share, the record, and the backup's share."""
+        formed, record, _ = await self.form(keys=2)
+        committee = self.committee
+        backup = Backup()
+        new = structure_for("personal", committee.names, committee.quorums.degree)
+        own = self.keys.public.to_bytes()
+        standing = Standing(record.network, record.account, 0, formed.share, {DEVICE: own})
+        targets = [
+            Target(2, DEVICE, "device", own),
+            Target(3, "backup", "backup", backup.keys.public.to_bytes()),
+        ]
+        change = propose(
+            standing,
+            new,
+            targets,
+            pool=[key.key_id for key in formed.spare],
+            online=[DEVICE],
+            expires=int(unix_time()) + 60,
+            nonce=system_rng(32),
+        )
+        parties = tuple(sorted((*committee.names, DEVICE, "backup")))
+        roster = {**self.roster((*committee.names, DEVICE)), "backup": backup.keys.public}
+        backup.roster = roster
+        proposal = self.proposal(
+            REFRESH,
+            parties,
+            key=record.key,
+            roster=roster_digest(roster),
+            payload=encode(change),
+        )
+
+        async def run(party: Party) -> Refreshed:
+            return await refresh_as_factor(party, standing=standing)
+
+        near, far = MemoryChannel.pair()
+        serving = asyncio.create_task(host(far, backup, at_once))
+        outcome, refreshed = await self.run(proposal, REFRESH, run, roster=roster, extra={"backup": near})
+        await serving
+        signatures = {name: outcome.outcomes[name] for name in committee.names}
+        self.show(LiveRequest(refreshed.statement, Signatures(tuple(sorted(signatures.items())))))
+        assert refreshed.share is not None
+        assert backup.share is not None
+        return refreshed.share, refreshed_record(record, change, refreshed.share), backup.share
+
     def make_live(self, formed: Formed, signatures: dict[str, bytes]) -> None:
         """Show the certificate to every node that is up."""
-        wanted = LiveRequest(formed.statement, Signatures(tuple(sorted(signatures.items()))))
+        self.show(LiveRequest(formed.statement, Signatures(tuple(sorted(signatures.items())))))
+
+    def show(self, wanted: LiveRequest) -> None:
+        """Show a certificate to every node that is up."""
         for node in self.committee.nodes.values():
             node.make_live(wanted)
 
