@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import pytest
+import pytest_asyncio
 from tests.support.owner import Owner
 
 from quorate.account import KeyRecord
 from quorate.chains.ethereum.requests import blind, message
 from quorate.chains.registry import Chains
-from quorate.errors import Refused
+from quorate.errors import Abort, Refused
 from quorate.node.callers import DeviceCaller
 from quorate.schemes.ecdsa import verify
 from quorate.sharing.formation import Formed
@@ -23,9 +23,13 @@ CHAINS = Chains()
 QUORUM = ("node1", "node3", "node4")
 
 
-@pytest.fixture
-async def committee(tmp_path: Path) -> AsyncIterator[LocalCommittee]:
-    made = LocalCommittee(tmp_path)
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def committee(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[LocalCommittee]:
+    """One committee for the whole module; a test that stops a node starts it again."""
+    made = LocalCommittee(tmp_path_factory.mktemp("committee"))
     yield made
     await made.close()
 
@@ -43,7 +47,7 @@ class Wallet:
         return payload, CHAINS.decode(payload, self.record.public_key).digest
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def wallet(committee: LocalCommittee) -> Wallet:
     owner = Owner(committee)
     formed, record, signatures = await owner.form()
@@ -163,6 +167,7 @@ async def test_a_node_that_is_down_is_missing_and_another_takes_its_place(
     await wallet.owner.set_up("node5")
     other = ("node1", "node4", "node5")
     verify(wallet.record.point, digest, await wallet.owner.sign(wallet.formed, other, payload, digest))
+    committee.start("node3")
 
 
 async def test_after_a_restart_of_every_node_the_wallet_signs(
@@ -195,5 +200,6 @@ async def test_a_node_that_is_closing_takes_no_new_session(committee: LocalCommi
     owner = Owner(committee)
     await owner.form()
     committee.nodes["node1"].closing = True
-    with pytest.raises(Exception, match="shutting down"):
+    with pytest.raises(Abort, match="shutting down"):
         await owner.form()
+    committee.nodes["node1"].closing = False
