@@ -15,7 +15,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from quorate.errors import Remedy, Unavailable
+from quorate.errors import LocalError, Remedy, Unavailable
 from quorate.vault.files import PRIVATE_FILE, make_private_directory
 from quorate.vault.steps import Step, no_step
 from quorate.vault.storage import BUSY_SECONDS, KNOWN_URLS, Parameter, Row, Storage, Transaction
@@ -66,6 +66,8 @@ class SqliteStorage(Storage):
         """BEGIN IMMEDIATE already excludes every other writer."""
 
     def scrub(self) -> None:
+        if getattr(self._mine, "current", None) is not None:
+            raise LocalError("copies of deleted rows are dropped between transactions, not inside one")
         with self._lock, self._explained():
             # Another process that is reading keeps the WAL; the next scrub gets it.
             self._step("scrub")
