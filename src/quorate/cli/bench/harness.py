@@ -13,7 +13,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
-from quorate.clock import high_resolution
+from quorate.clock import high_resolution, thread_cpu
 from quorate.entropy import system_rng
 from quorate.errors import LocalError
 from quorate.groups import SECP256K1
@@ -41,6 +41,7 @@ class Sample:
 
     wall: float = 0.0
     compute: float = 0.0
+    cpu: float = 0.0
     bytes: int = 0
     rounds: int = 0
     hops: int = 0
@@ -50,6 +51,7 @@ class Sample:
         return Sample(
             self.wall + other.wall,
             self.compute + other.compute,
+            self.cpu + other.cpu,
             self.bytes + other.bytes,
             self.rounds + other.rounds,
             self.hops + other.hops,
@@ -134,7 +136,7 @@ class Room:
             for name in spec.parties
         }
         sample = Sample(parties=len(spec.parties))
-        begun = high_resolution()
+        begun, cpu = high_resolution(), thread_cpu()
         wave = [(name, data) for name, session in sessions.items() for data in session.start()]
         while wave:
             following: list[tuple[PartyId, bytes]] = []
@@ -148,6 +150,7 @@ class Room:
             sample.hops += 2 if any(self._between_nodes(s, r, spec.parties) for s, r, _ in routed) else 1
             wave = following
         sample.wall = high_resolution() - begun
+        sample.cpu = thread_cpu() - cpu
         sample.compute = sum(session.computed for session in sessions.values())
         return {name: session.result() for name, session in sessions.items()}, sample
 

@@ -28,7 +28,7 @@ class Figures(msgspec.Struct, frozen=True):
 
 
 def figures(case: str, samples: Sequence[Sample]) -> Figures:
-    """The medians of runs in one thread, where the parties' CPU time is the wall time."""
+    """The medians of runs in one thread."""
     first = samples[0]
     wall = statistics.median(sample.wall for sample in samples)
     return Figures(
@@ -36,7 +36,7 @@ def figures(case: str, samples: Sequence[Sample]) -> Figures:
         len(samples),
         _ms(wall),
         _ms(statistics.median(sample.compute for sample in samples)),
-        _ms(wall / first.parties),
+        _ms(statistics.median(sample.cpu for sample in samples) / first.parties),
         round(statistics.median(sample.bytes for sample in samples) / first.parties),
         first.rounds,
         first.hops,
