@@ -25,21 +25,28 @@ class PipeChannel:
         self._writer = writer
 
     async def send(self, frame: Frame) -> None:
-        data = encode(frame)
+        await self.send_block(encode(frame))
+
+    async def receive(self) -> Frame:
+        return read_frame(await self.receive_block())
+
+    async def send_block(self, data: bytes) -> None:
+        """Bytes that are no frame: what parent and child say before and after their session."""
         try:
             self._writer.write(len(data).to_bytes(_LENGTH_BYTES, "big") + data)
             await self._writer.drain()
         except (ConnectionError, RuntimeError) as error:
             raise ChannelClosed(f"the pipe is closed: {error}") from None
 
-    async def receive(self) -> Frame:
+    async def receive_block(self) -> bytes:
+        """The next block, whatever it holds. Raises `ChannelClosed`, `LimitExceeded`."""
         try:
             length = int.from_bytes(await self._reader.readexactly(_LENGTH_BYTES), "big")
             if length > MAX_FRAME_BYTES:
                 raise LimitExceeded(
                     f"a frame of {length} bytes on the pipe, at most {MAX_FRAME_BYTES} are read"
                 )
-            return read_frame(await self._reader.readexactly(length))
+            return await self._reader.readexactly(length)
         except (asyncio.IncompleteReadError, ConnectionError):
             raise ChannelClosed("the other end of the pipe has closed") from None
 

@@ -11,7 +11,6 @@ from typing import Final
 from quorate.errors import (
     Abort,
     Blame,
-    LocalError,
     Malformed,
     Missing,
     QuorateError,
@@ -68,4 +67,6 @@ def restore(frame: Failed, reporter: str) -> QuorateError:
         case "abort" | "malformed":
             return Abort(frame.message, parties=parties, step=frame.step, remedy=remedy)
         case _:
-            return LocalError(f"{reporter}: {frame.message}", remedy=remedy)
+            # Local to its reporter, or an error of a scheme: to us the session has ended, and that is all.
+            message = f"{reporter}: {frame.message}"
+            return Abort(message, parties=parties, step=frame.step, remedy=remedy)

@@ -1,0 +1,146 @@
+"""The backup file: one share of one wallet, sealed under a password.
+
+With the device it signs without the nodes, with the nodes without the device; alone it is worth nothing, to
+its owner and to a thief. The header is readable and says what the file is; the box holds the backup's own
+keys and its share under Argon2id and AES-256-GCM (`PassphraseSeal`), bound to the header. The file is JSON,
+so that it can be looked at, printed and kept for years.
+
+Written by the backup's own process (`quorate.device.backup_process`); nothing in this version opens it.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import msgspec
+
+from quorate.encoding import Canonical, decode, encode
+from quorate.entropy import Rng
+from quorate.errors import LocalError, Malformed, Unavailable
+from quorate.secret import Secret
+from quorate.session import KeyPair
+from quorate.sharing.keyshare import KeyShare
+from quorate.vault.files import read_small, write_new
+from quorate.vault.seals import MIN_PASSPHRASE, PassphraseSeal
+
+FORMAT: Final = "quorate-backup"
+VERSION: Final = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Backup:
+    """Where a new wallet's backup goes, and its password. Raises `LocalError` for a password too short."""
+
+    path: Path
+    password: Secret[str]
+
+    @classmethod
+    def to(cls, path: Path | str, password: str) -> Backup:
+        """A backup file at `path`. What is there already is never overwritten."""
+        if len(password) < MIN_PASSPHRASE:
+            raise LocalError(f"the backup's password needs at least {MIN_PASSPHRASE} characters")
+        return cls(Path(path).expanduser().absolute(), Secret(password))
+
+    def check_place(self) -> Backup:
+        """Itself. Raises `Unavailable` unless a file can be written there."""
+        if self.path.exists():
+            raise Unavailable(f"{self.path} exists already; a backup never replaces a file: choose another")
+        if not self.path.parent.is_dir():
+            raise Unavailable(f"{self.path.parent} is no directory; make it first")
+        return self
+
+
+class Header(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What anybody who finds the file may read. Byte strings are in hex."""
+
+    format: Literal["quorate-backup"]
+    version: Literal[1]
+    network: str
+    factor: str
+    key: str
+    epoch: int
+    public_key: str
+    structure: str
+
+    @classmethod
+    def of(cls, network: str, share: KeyShare) -> Header:
+        """The header of a share's file."""
+        return cls(
+            FORMAT,
+            VERSION,
+            network,
+            share.me,
+            share.key_id.hex(),
+            share.epoch,
+            share.public_key.to_bytes().hex(),
+            str(share.structure),
+        )
+
+    def context(self) -> bytes:
+        """What the box is bound to: every field."""
+        fields = msgspec.structs.asdict(self)
+        return b"quorate/backup/v1" + encode([[name, str(fields[name])] for name in sorted(fields)])
+
+
+class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    header: Header
+    box: str
+
+
+class _Content(Canonical, frozen=True):
+    seed: bytes
+    share: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """An opened backup: its keys, and its share."""
+
+    keys: KeyPair
+    share: KeyShare
+
+
+def write(path: Path, network: str, seed: bytes, share: KeyShare, password: str, rng: Rng) -> None:
+    """Seal and write a backup file, durably, readable by its owner only."""
+    header = Header.of(network, share)
+    content = encode(_Content(seed, share.to_bytes()))
+    box = PassphraseSeal(password, rng=rng).wrap(content, header.context())
+    file = _File(header, base64.b64encode(box).decode())
+    data = msgspec.json.format(msgspec.json.encode(file), indent=2) + b"\n"
+    if path.exists():
+        raise Unavailable(f"{path} exists already; a backup never replaces a file")
+    write_new(path, data, draft=path.with_name(path.name + ".draft"))
+
+
+def read_header(path: Path) -> Header:
+    """What a backup file says of itself. Raises `Unavailable` or `Malformed`."""
+    return _parse(path).header
+
+
+def open_backup(path: Path, password: str, rng: Rng) -> Opened:
+    """Open a backup file. Raises `Unavailable` for a wrong password or a changed file, `Malformed`."""
+    file = _parse(path)
+    try:
+        box = base64.b64decode(file.box, validate=True)
+    except (binascii.Error, ValueError):
+        raise Malformed(f"{path}: the box is not base64") from None
+    content = decode(_Content, PassphraseSeal(password, rng=rng).unwrap(box, file.header.context()))
+    share = KeyShare.from_bytes(content.share)
+    if Header.of(file.header.network, share) != file.header:
+        raise Malformed(f"{path}: the share inside is another than the header says")
+    return Opened(KeyPair(Secret(content.seed)), share)
+
+
+def _parse(path: Path) -> _File:
+    try:
+        data: Any = read_small(path)
+    except FileNotFoundError:
+        raise Unavailable(f"there is no backup file at {path}") from None
+    try:
+        return msgspec.json.decode(data, type=_File)
+    except msgspec.DecodeError as error:
+        raise Malformed(f"{path} is no backup file: {error}") from None

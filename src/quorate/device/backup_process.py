@@ -1,0 +1,161 @@
+"""The backup's own short-lived process: makes its keys and its share, and writes them to a file.
+
+    python -m quorate.device.backup_process
+
+It speaks through standard input and output with the device that started it, and with nobody else: first it is
+told what it is for (`Task`, with the password), then it hands over its public keys, then it takes its seat in
+the wallet's refresh (docs/protocols/refresh.md), whose items are sealed to it, and writes its file before it
+reports that it has finished. What the device carries for it is ciphertext; no process sees two shares.
+
+At the end it is told what became of the wallet. If that was an abort the file is erased, because a share of
+an aborted line is half of the key; if the device died it stays, and the device settles it when it is back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Final
+
+import msgspec
+
+from quorate.account.presets import DEVICE
+from quorate.device.backup import write
+from quorate.encoding import Canonical, decode, encode
+from quorate.entropy import Rng, system_rng
+from quorate.errors import Malformed, ProofRejected, QuorateError, Refused
+from quorate.groups import group_named
+from quorate.secret import Secret
+from quorate.session import NONCE_BYTES, KeyPair, Party, PublicKeys, Session, SessionSpec
+from quorate.sharing.change import Change
+from quorate.sharing.refresh import DECLARATION, Refreshed, refresh_as_factor
+from quorate.transport.channel import ChannelClosed
+from quorate.transport.frames import Begin, Propose
+from quorate.transport.host import Hosted, host
+from quorate.transport.pipe import standard_streams
+from quorate.vault.files import erase
+
+KEPT: Final = b"kept"
+VOID: Final = b"void"
+"""What the device says at the end: the wallet lives, or it was given up."""
+
+
+class Task(Canonical, frozen=True):
+    """What the backup is for. `nodes` are the committee's names and public identities."""
+
+    name: Annotated[str, msgspec.Meta(max_length=32)]
+    network: Annotated[str, msgspec.Meta(max_length=64)]
+    account: Annotated[bytes, msgspec.Meta(min_length=32, max_length=32)]
+    device: Annotated[bytes, msgspec.Meta(min_length=65, max_length=65)]
+    nodes: tuple[tuple[str, bytes], ...]
+    path: str
+    password: str
+
+    def to_bytes(self) -> bytes:
+        """For the pipe only: the password is inside."""
+        return encode(self)
+
+
+class BackupService:
+    """Takes the backup's seat in one refresh; refuses everything else."""
+
+    def __init__(self, task: Task, rng: Rng) -> None:
+        self.me = task.name
+        self._task = task
+        self._rng = rng
+        self._seed = rng(32)
+        self.written: Path | None = None
+        self.keys = KeyPair(Secret(self._seed))
+        self._known: dict[str, PublicKeys] = {
+            **{name: PublicKeys.from_bytes(keys) for name, keys in task.nodes},
+            DEVICE: PublicKeys.from_bytes(task.device),
+            task.name: self.keys.public,
+        }
+
+    async def consider(self, propose: Propose) -> bytes:
+        spec = propose.spec
+        change = self._judge(spec)
+        if propose.proposer != DEVICE or (spec.key, spec.suite) != (change.key_id, change.curve):
+            raise Refused("the session is not the device's refresh of one key", code="proposal")
+        return self._rng(NONCE_BYTES)
+
+    async def open(self, propose: Propose, nonce: bytes, begin: Begin) -> Hosted:
+        spec = begin.spec
+        if spec.proposal_id != propose.spec.proposal_id or spec.nonce_of(self.me) != nonce:
+            raise Refused("the agreement is not the one proposed", code="proposal", parties=[self.me])
+        try:
+            self._known[DEVICE].verify(spec.id, begin.signature)
+        except ProofRejected:
+            raise Refused("the agreement is not signed by the device", code="proof") from None
+        roster = self._roster(spec, begin)
+
+        async def run(party: Party) -> Refreshed:
+            return await refresh_as_factor(party)
+
+        group = group_named(spec.suite)
+        session = Session(spec, self.me, self.keys, roster, DECLARATION, group, run, rng=self._rng)
+        return _Seat(session, self)
+
+    def keep(self, refreshed: Refreshed) -> None:
+        """Write the file, durably."""
+        if refreshed.share is None:
+            raise Malformed("a refresh for a backup gives it a share")
+        task = self._task
+        path = Path(task.path)
+        write(path, task.network, self._seed, refreshed.share, task.password, self._rng)
+        self.written = path
+
+    def _judge(self, spec: SessionSpec) -> Change:
+        change = decode(Change, spec.payload)
+        mine = [target for target in change.targets if target.name == self.me]
+        if spec.protocol != DECLARATION.name or len(mine) != 1:
+            raise Refused("this backup takes part in one refresh, as itself", code="protocol")
+        if (change.network, change.account) != (self._task.network, self._task.account):
+            raise Refused("the key is of another account", code="account")
+        if mine[0].factor != self.keys.public.to_bytes():
+            raise Refused("the request gives this backup another's keys", code="factor")
+        return change
+
+    def _roster(self, spec: SessionSpec, begin: Begin) -> Mapping[str, PublicKeys]:
+        """Whom we were told of keeps the identity we were told; other new factors speak for themselves."""
+        if len(begin.roster) != len(spec.parties):
+            raise Refused("one identity for each party is needed", code="roster")
+        return {
+            name: self._known.get(name) or PublicKeys.from_bytes(encoded)
+            for name, encoded in zip(spec.parties, begin.roster, strict=True)
+        }
+
+
+@dataclass(slots=True)
+class _Seat(Hosted):
+    session: Session[Refreshed]
+    service: BackupService
+
+    def finish(self) -> bytes:
+        self.service.keep(self.session.result())
+        return b""
+
+    def fail(self, error: QuorateError) -> None:
+        """Nothing was written yet."""
+
+
+async def serve(rng: Rng) -> None:
+    """The whole life of the process."""
+    pipe = await standard_streams()
+    task = decode(Task, await pipe.receive_block())
+    service = BackupService(task, rng)
+    await pipe.send_block(service.keys.public.to_bytes())
+    await host(pipe, service, asyncio.to_thread)
+    try:
+        verdict = await pipe.receive_block()
+    except ChannelClosed:
+        return
+    if verdict == VOID and service.written is not None:
+        erase(service.written)
+    await pipe.send_block(verdict)
+
+
+if __name__ == "__main__":
+    asyncio.run(serve(system_rng))

@@ -1,0 +1,275 @@
+"""Creating a wallet: form its key with the nodes, bring its backups in, make it live.
+
+Sections 1 to 3 of docs/protocols/wallet-formation.md and docs/protocols/refresh.md, as the device walks them:
+
+1. form a key between the nodes and this device; every node signs what came out (KEY-FORMED);
+2. when there are backups: one refresh onto a fresh line, each backup in a process of its own (PREPARED);
+3. keep the certificate and our share, show the certificate to all nodes, and take a wallet for live only
+   when R of them have signed that it is (KEY-LIVE).
+
+Before step 3 is written down, an error or a crash leaves nothing: that key is never used. After it, the
+wallet is finished at the next start. OT setups with all nodes are made meanwhile.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from quorate.account import KeyRecord, structure_for
+from quorate.account.presets import DEVICE, FIRST_DEVICE_POINT, formation_structure
+from quorate.account.requests import LiveRequest, Signatures
+from quorate.account.transitions import formed_record, refreshed_record
+from quorate.device.backup import Backup
+from quorate.device.backup_link import BackupLink
+from quorate.device.sessions import Desk
+from quorate.device.shelf import Entry, Shelf, WalletState
+from quorate.encoding import encode
+from quorate.errors import Abort, LocalError, Malformed, Missing, ProofRejected, QuorateError
+from quorate.groups import SECP256K1
+from quorate.session import Party, PublicKeys, SessionSpec, roster_digest
+from quorate.sharing import formation, refresh
+from quorate.sharing.access import AccessStructure
+from quorate.sharing.change import Change, Standing, Target, propose
+from quorate.sharing.formation import DeviceSecret, Formed, form_as_device
+from quorate.sharing.keyshare import KeyShare
+from quorate.sharing.refresh import Refreshed, refresh_as_factor
+from quorate.sharing.statements import KeyFormed, KeyLive, Prepared, to_sign, verify_certificate
+from quorate.transport.channel import Channel
+
+CURVE: Final = SECP256K1
+
+REFRESH_SECONDS: Final = 300
+"""How long the request to bring in the backups may stand open; all parties are present."""
+
+Report = Callable[[str], None]
+"""Told in a few plain words what is being done now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What is asked for: a preset's name or an expression, and a place for each backup in it."""
+
+    preset: str
+    structure: AccessStructure
+    backups: Mapping[str, Backup]
+    label: str = ""
+
+    @classmethod
+    def of(cls, desk: Desk, preset: str, backups: Mapping[str, Backup], label: str = "") -> Wish:
+        """Check a wish before anybody is asked. Raises `Malformed`, `LocalError`, `Unavailable`."""
+        structure = structure_for(preset, desk.network.names, desk.network.quorums.degree)
+        if structure.root.needed != 2:
+            raise LocalError(f"{structure}: this version makes wallets where any two members sign")
+        wanted = sorted(name for name in structure.factors if name != DEVICE)
+        if sorted(backups) != wanted:
+            named = ", ".join(wanted) or "none"
+            raise LocalError(f"backups wanted by this wallet: {named}; give a file for each and no other")
+        if len({backup.path for backup in backups.values()}) != len(backups):
+            raise LocalError("every backup needs a file of its own")
+        for backup in backups.values():
+            backup.check_place()
+        return cls(preset, structure, dict(backups), label)
+
+
+async def create(desk: Desk, shelf: Shelf, wish: Wish, report: Report) -> Entry:
+    """Make the wallet; gives it live. Raises `Abort`, `LocalError`."""
+    setups = asyncio.gather(
+        *(desk.ensure_setup(name) for name in desk.network.names),
+        *(desk.nodes.make_instances(name) for name in desk.network.names),
+        return_exceptions=True,  # a setup that fails now is made when it is needed
+    )
+    creation = desk.rng(16).hex()
+    links: dict[str, BackupLink] = {}
+    kept = False
+    places = tuple((name, str(backup.path)) for name, backup in sorted(wish.backups.items()))
+    await desk.worker(shelf.begin, creation, tuple(path for _, path in places), int(desk.clock()))
+    try:
+        starting = asyncio.gather(*(_start(desk, name, b, links) for name, b in wish.backups.items()))
+        report("forming the key")
+        formed, record, certificate = await _form(desk, spare=bool(wish.backups))
+        await starting
+        share = formed.share
+        if wish.backups:
+            report("bringing in the backup")
+            record, certificate, share = await _refresh(desk, wish, formed, record, links)
+        now = int(desk.clock())
+        entry = Entry(wish.label, wish.preset, record, certificate, WalletState.STAGED, places, now)
+        await desk.worker(shelf.stage, creation, entry, share)
+        kept = True
+    finally:
+        await asyncio.gather(*(link.finish(kept=kept) for link in links.values()))
+        if not kept:
+            setups.cancel()
+            await desk.worker(shelf.give_up, creation)
+    report("making it live")
+    live = await make_live(desk, shelf, entry)
+    await setups
+    return live
+
+
+async def make_live(desk: Desk, shelf: Shelf, entry: Entry) -> Entry:
+    """Show the certificate to the nodes until R have signed that the wallet is live. Repeating is harmless.
+
+    Raises `Missing` while too few answer; the wallet stays staged and nothing is lost.
+    """
+    names = desk.network.names
+    answers = await asyncio.gather(*(_told(desk, name, entry) for name in names))
+    signed = {name: answer for name, answer in zip(names, answers, strict=True) if isinstance(answer, bytes)}
+    needed = desk.network.quorums.ready
+    if len(signed) < needed:
+        missing = [name for name in names if name not in signed]
+        reasons = "; ".join(str(answer) for answer in answers if isinstance(answer, QuorateError))
+        raise Missing(
+            f"{needed} nodes must make the wallet live and {len(signed)} have: {reasons}. "
+            "Start the others; it is finished when the device next reaches them",
+            parties=missing,
+            needed=needed - len(signed),
+        )
+    verify_certificate(expected_live(entry), signed, desk.network.identities, needed)
+    done: Entry = await desk.worker(shelf.make_live, entry)
+    return done
+
+
+def expected_live(entry: Entry) -> KeyLive:
+    """The statement that every node signs when it has made this wallet live."""
+    record, founded_on = entry.record, entry.certificate.statement
+    return KeyLive(
+        record.network,
+        record.account,
+        record.key,
+        record.epoch,
+        record.structure,
+        record.public_key,
+        to_sign(founded_on),
+        founded_on.archive,
+    )
+
+
+async def _told(desk: Desk, name: str, entry: Entry) -> bytes | QuorateError:
+    """A node's good signature over KEY-LIVE, or why there is none."""
+    expected = expected_live(entry)
+    try:
+        statement, signature = await desk.nodes.make_live(name, entry.certificate)
+        if statement != encode(expected):
+            raise Abort(f"{name} made another wallet live than the one asked for", parties=[name])
+        desk.network.identities[name].verify(to_sign(expected), signature)
+    except (Abort, ProofRejected, Malformed) as error:
+        return error
+    return signature
+
+
+async def _start(desk: Desk, name: str, backup: Backup, links: dict[str, BackupLink]) -> None:
+    login = desk.login()
+    keys = desk.identity.public
+    links[name] = await BackupLink.start(name, backup, desk.network, login.account, keys)
+
+
+async def _form(desk: Desk, *, spare: bool) -> tuple[Formed, KeyRecord, LiveRequest]:
+    """Step 1: the key of 2-of-(nodes, device), and the nodes' certificate of it."""
+    network, login = desk.network, desk.login()
+    structure = formation_structure(network.names, network.quorums.degree)
+    secret = DeviceSecret.draw(CURVE, desk.rng)
+    request = secret.request(
+        CURVE,
+        network=network.name,
+        account=login.account,
+        index=int.from_bytes(desk.rng(4), "big") >> 1,
+        structure=structure,
+        keys=2 if spare else 1,
+    )
+    roster = {**network.identities, DEVICE: desk.identity.public}
+    declaration = formation.DECLARATION
+    proposal = SessionSpec(
+        declaration.name,
+        declaration.version,
+        CURVE.name,
+        b"",
+        0,
+        tuple(sorted(roster)),
+        roster_digest(roster),
+        2,
+        "wallet",
+        encode(request),
+    )
+
+    async def protocol(party: Party) -> Formed:
+        return await form_as_device(party, secret)
+
+    channels = await desk.connect(network.names)
+    try:
+        outcome, formed = await desk.run(channels, roster, proposal, declaration, CURVE, protocol)
+    finally:
+        desk.release(channels)
+    certificate = _certificate(desk, formed.statement, outcome.outcomes)
+    return formed, formed_record(formed, roster), certificate
+
+
+async def _refresh(
+    desk: Desk, wish: Wish, formed: Formed, record: KeyRecord, links: Mapping[str, BackupLink]
+) -> tuple[KeyRecord, LiveRequest, KeyShare]:
+    """Step 2: onto the fresh line of the spare key, with every backup as a factor of its own."""
+    network = desk.network
+    roster: dict[str, PublicKeys] = {**network.identities, DEVICE: desk.identity.public}
+    roster |= {name: link.keys for name, link in links.items()}
+    standing = Standing(
+        record.network, record.account, 0, formed.share, {DEVICE: desk.identity.public.to_bytes()}
+    )
+    change = _change(desk, wish, formed, standing, roster)
+    declaration = refresh.DECLARATION
+    proposal = SessionSpec(
+        declaration.name,
+        declaration.version,
+        CURVE.name,
+        record.key,
+        record.epoch,
+        tuple(sorted(roster)),
+        roster_digest(roster),
+        2,
+        "refresh",
+        encode(change),
+    )
+
+    async def protocol(party: Party) -> Refreshed:
+        return await refresh_as_factor(party, standing=standing)
+
+    nodes = await desk.connect(network.names)
+    channels: dict[str, Channel] = {**nodes, **{name: link.channel for name, link in links.items()}}
+    try:
+        outcome, refreshed = await desk.run(channels, roster, proposal, declaration, CURVE, protocol)
+    finally:
+        desk.release(nodes)
+    if refreshed.share is None:
+        raise LocalError("the refresh left this device out")
+    after = refreshed_record(record, change, refreshed.share)
+    signatures = {name: outcome.outcomes[name] for name in network.names}
+    certificate = _certificate(desk, refreshed.statement, signatures)
+    return after, certificate, refreshed.share
+
+
+def _change(
+    desk: Desk, wish: Wish, formed: Formed, standing: Standing, roster: Mapping[str, PublicKeys]
+) -> Change:
+    targets = [
+        Target(point, name, "device" if name == DEVICE else "backup", roster[name].to_bytes())
+        for name, point in wish.structure.factors.items()
+    ]
+    if wish.structure.factors[DEVICE] != FIRST_DEVICE_POINT:
+        raise LocalError("a wallet is formed with this device at its second point")
+    return propose(
+        standing,
+        wish.structure,
+        targets,
+        pool=[key.key_id for key in formed.spare],
+        online=[DEVICE],
+        expires=int(desk.clock()) + REFRESH_SECONDS,
+        nonce=desk.rng(32),
+    )
+
+
+def _certificate(desk: Desk, statement: KeyFormed | Prepared, signatures: Mapping[str, bytes]) -> LiveRequest:
+    """The nodes' signatures over one statement, verified. Raises `ProofRejected`."""
+    verify_certificate(statement, signatures, desk.network.identities, desk.network.quorums.ready)
+    return LiveRequest(statement, Signatures(tuple(sorted(signatures.items()))))

@@ -1,0 +1,89 @@
+"""The device's OT setups, one with each node: kept, counted, and frozen when a check fails.
+
+Synchronous; runs in the device's worker thread. The rules are the vault's (`quorate.vault.instances`) and
+the same as a node's; what is the device's own is that leaving a quarantine takes a login that is younger
+than it, as nodes demand too.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from quorate.account.shards import DEVICE_SHARD
+from quorate.clock import Clock
+from quorate.errors import Refused, Unavailable
+from quorate.schemes.ecdsa import PairSetup
+from quorate.vault import Vault
+from quorate.vault.instances import Direction, InstanceState, InstanceStatus
+
+_KEPT_UNDER: Final = Direction.SENDER
+"""Both directions are made and replaced together, so one sealed row holds both."""
+
+_QUARANTINE: Final = "quarantine"
+
+
+class InstanceBook:
+    """The setups of one device."""
+
+    def __init__(self, vault: Vault, clock: Clock) -> None:
+        self._vault = vault
+        self._clock = clock
+
+    def load(self, node: str) -> PairSetup:
+        """The setup in use with a node. Raises `Unavailable` with its remedy."""
+        kept = self._vault.instances.load(node, DEVICE_SHARD, _KEPT_UNDER)
+        return PairSetup.from_bytes(kept.value.reveal())
+
+    def store(self, node: str, setup: PairSetup) -> None:
+        """Keep a fresh one; it replaces its predecessor."""
+        self._vault.instances.store(
+            node, setup.shard, _KEPT_UNDER, setup.generation, setup.to_bytes(), now=self._clock()
+        )
+
+    def is_usable(self, node: str) -> bool:
+        """Whether one is there that wants no replacement by its age or its unfinished sessions."""
+        due = {status.peer for status in self._vault.instances.due(self._clock())}
+        return self._state(node) is InstanceState.ACTIVE and node not in due
+
+    def begin_session(self, node: str, setup: PairSetup) -> None:
+        """Count one use whose check is outstanding, durably."""
+        self._vault.instances.begin_session(node, setup.shard, _KEPT_UNDER, setup.generation)
+
+    def end_session(self, node: str, setup: PairSetup) -> None:
+        """The check of that use has passed."""
+        self._vault.instances.end_session(node, setup.shard, _KEPT_UNDER, setup.generation)
+
+    def freeze(self, node: str, reason: str, *, leak_bearing: bool) -> None:
+        """Quarantine the setup with a node, durably."""
+        now = self._clock()
+        with self._vault.transaction():
+            known = self._vault.records.get(_QUARANTINE, node)
+            version = 0 if known is None else known.version
+            self._vault.records.put(_QUARANTINE, node, str(int(now)).encode(), expected=version)
+        self._vault.instances.quarantine(node, DEVICE_SHARD, reason[:200], now=now, leak_bearing=leak_bearing)
+
+    def next_generation(self, node: str, logged_in: int) -> int:
+        """The generation of a fresh setup: above all before it, and at least the time of its making.
+
+        Raises `Refused` with code ``login-again`` in a quarantine that this login does not end, and
+        `Unavailable` when the pair is suspended.
+        """
+        suspended = self._vault.instances.suspension(node)
+        if suspended is not None:
+            raise Unavailable(f"signing with {node} is suspended after several failed checks: {suspended}")
+        if self._state(node) is InstanceState.QUARANTINED:
+            noted = self._vault.records.get(_QUARANTINE, node)
+            if noted is not None and logged_in <= int(noted.value):
+                raise Refused(
+                    f"a check with {node} has failed; log in again before it takes part again",
+                    code="login-again",
+                    parties=[node],
+                )
+        newest = self._vault.instances.newest_generation(node, DEVICE_SHARD, _KEPT_UNDER)
+        return max(newest + 1, int(self._clock()))
+
+    def _state(self, node: str) -> InstanceState | None:
+        found: list[InstanceStatus] = [
+            status for status in self._vault.instances.statuses(node) if status.shard == DEVICE_SHARD
+        ]
+        return found[0].state if found else None

@@ -1,0 +1,189 @@
+"""The device as the hub of its sessions: what every session of it needs, in one place.
+
+`Desk` holds the device's vault, keys, connections and worker thread; `run` opens one session with some
+nodes, takes part in it, and gives the result. Storage and the steps of protocols run in the worker thread.
+Nothing here decides what is signed or with whom.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeVar
+
+from quorate.account.presets import DEVICE
+from quorate.account.shards import DEVICE_SHARD
+from quorate.clock import Clock
+from quorate.device.instances import InstanceBook
+from quorate.device.login import LoginRecord
+from quorate.device.network import Network
+from quorate.device.nodes import Nodes
+from quorate.device.reachable import Reachability
+from quorate.entropy import Rng
+from quorate.groups import SECP256K1, Group
+from quorate.primitives.parameters import STANDARD
+from quorate.schemes.ecdsa import SETUP, PairSetup, instance_payload, set_up, suite
+from quorate.session import (
+    NONCE_BYTES,
+    Declaration,
+    KeyPair,
+    PartyId,
+    ProtocolRun,
+    PublicIdentity,
+    Session,
+    SessionSpec,
+    roster_digest,
+)
+from quorate.transport.channel import Channel
+from quorate.transport.hub import Carried, Hub, Outcome
+from quorate.vault import Vault
+
+T = TypeVar("T")
+
+DEADLINE_SECONDS: Final = 10.0
+"""Without any frame for this long, who is awaited counts as missing. Rounds take milliseconds of work."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A session begins: its protocol and its parties."""
+
+    protocol: str
+    parties: tuple[PartyId, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """It is over; `error` is empty, or says why it failed."""
+
+    protocol: str
+    error: str = ""
+
+
+Event = Opened | Carried | Closed
+"""What can be watched of a device's sessions: who sends what to whom and how much, never content."""
+
+Observer = Callable[[Event], None]
+
+
+@dataclass(slots=True)
+class Desk:
+    """Everything a session of this device is made from."""
+
+    network: Network
+    identity: KeyPair
+    vault: Vault
+    nodes: Nodes
+    book: InstanceBook
+    reachable: Reachability
+    worker: Callable[..., Awaitable[Any]]
+    login: Callable[[], LoginRecord]
+    rng: Rng
+    clock: Clock
+    observer: Observer | None = None
+    setting_up: dict[str, asyncio.Task[None]] = field(default_factory=dict)
+
+    async def run(
+        self,
+        channels: Mapping[PartyId, Channel],
+        roster: Mapping[PartyId, PublicIdentity],
+        proposal: SessionSpec,
+        declaration: Declaration,
+        group: Group,
+        protocol: ProtocolRun[T],
+    ) -> tuple[Outcome, T]:
+        """One session over `channels`, the device a party of it. Raises what ended it."""
+        self._tell(Opened(proposal.protocol, proposal.parties))
+        hub = Hub(
+            channels,
+            roster,
+            proposer=DEVICE,
+            identity=self.identity,
+            credential=self.login().token,
+            observer=self.observer,
+            deadline=DEADLINE_SECONDS,
+            worker=self.worker,
+        )
+
+        def local(spec: SessionSpec) -> Session[T]:
+            return Session(spec, DEVICE, self.identity, roster, declaration, group, protocol, rng=self.rng)
+
+        try:
+            result = await hub.run(proposal, {DEVICE: self.rng(NONCE_BYTES)}, local)
+        except BaseException as error:
+            self._tell(Closed(proposal.protocol, str(error) or type(error).__name__))
+            raise
+        self._tell(Closed(proposal.protocol))
+        return result
+
+    def roster(self, *names: str) -> dict[PartyId, PublicIdentity]:
+        """The device and these nodes."""
+        found: dict[PartyId, PublicIdentity] = {name: self.network.identities[name] for name in names}
+        return found | {DEVICE: self.identity.public}
+
+    async def connect(self, names: tuple[str, ...]) -> dict[PartyId, Channel]:
+        """Channels to all of these nodes at once. Raises `Missing`, and then none stays open."""
+        found = await asyncio.gather(*(self.nodes.connect(name) for name in names), return_exceptions=True)
+        channels: dict[PartyId, Channel] = {}
+        errors: list[BaseException] = []
+        for name, result in zip(names, found, strict=True):
+            if isinstance(result, BaseException):
+                errors.append(result)
+                self.reachable.failed(name)
+            else:
+                channels[name] = result
+        if errors:
+            self.release(channels)
+            raise errors[0]
+        return channels
+
+    def release(self, channels: Mapping[PartyId, Channel]) -> None:
+        """Let go of channels whose session is over."""
+        for channel in channels.values():
+            self.nodes.release(channel)
+
+    async def ensure_setup(self, node: str) -> None:
+        """Return once there is an OT setup with a node; two callers share one."""
+        if not await self.worker(self.book.is_usable, node):
+            await self.set_up(node)
+
+    async def set_up(self, node: str) -> None:
+        """Make a fresh OT setup with a node (docs/protocols/ecdsa.md, step 1)."""
+        running = self.setting_up.get(node)
+        if running is None:
+            running = asyncio.create_task(self._set_up(node))
+            self.setting_up[node] = running
+            running.add_done_callback(lambda _: self.setting_up.pop(node, None))
+        # Shielded: a signature that gives up must not end the setup that another one waits for.
+        await asyncio.shield(running)
+
+    async def _set_up(self, node: str) -> None:
+        generation = await self.worker(self.book.next_generation, node, self.login().issued)
+        roster = self.roster(node)
+        proposal = SessionSpec(
+            SETUP.name,
+            SETUP.version,
+            suite(SECP256K1, STANDARD),
+            b"",
+            0,
+            tuple(sorted(roster)),
+            roster_digest(roster),
+            2,
+            "instance",
+            instance_payload(DEVICE_SHARD, generation),
+        )
+
+        async def protocol(party: Any) -> PairSetup:
+            return await set_up(party, DEVICE_SHARD, generation)
+
+        channels = await self.connect((node,))
+        try:
+            _, setup = await self.run(channels, roster, proposal, SETUP, SECP256K1, protocol)
+        finally:
+            self.release(channels)
+        await self.worker(self.book.store, node, setup)
+
+    def _tell(self, event: Event) -> None:
+        if self.observer is not None:
+            self.observer(event)

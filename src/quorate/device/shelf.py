@@ -1,0 +1,119 @@
+"""The wallets a device knows: their records, their certificates, and this device's share of each.
+
+Synchronous; runs in the device's worker thread. A wallet is *staged* from the moment its nodes have promised
+to make it live until enough of them have said that it is; only then may its address be shown. Staging keeps
+the certificate, so that a crash in between is finished at the next start, by showing it to the nodes again.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Final
+
+import msgspec
+
+from quorate.account import KeyRecord
+from quorate.account.presets import DEVICE
+from quorate.account.requests import LiveRequest
+from quorate.encoding import Canonical, decode, encode
+from quorate.errors import LocalError, Unavailable
+from quorate.sharing.keyshare import KeyShare
+from quorate.vault import Vault
+from quorate.vault.files import erase
+
+ABANDONED_SECONDS: Final = 900
+"""A creation that began longer ago than this and staged nothing is over: its process has gone."""
+
+_KIND: Final = "wallet"
+_BEGUN: Final = "creating"
+
+
+class WalletState(StrEnum):
+    """See the module's docstring."""
+
+    STAGED = "staged"
+    LIVE = "live"
+
+
+class Entry(Canonical, frozen=True):
+    """One wallet. `preset` is what it was asked for as; `backups` are (factor's name, path of its file)."""
+
+    label: Annotated[str, msgspec.Meta(max_length=128)]
+    preset: Annotated[str, msgspec.Meta(max_length=1024)]
+    record: KeyRecord
+    certificate: LiveRequest
+    state: WalletState
+    backups: Annotated[tuple[tuple[str, str], ...], msgspec.Meta(max_length=32)]
+    created: Annotated[int, msgspec.Meta(ge=0)]
+
+    @property
+    def key(self) -> str:
+        """The key id in hex; how the vault calls the wallet."""
+        return self.record.key.hex()
+
+
+class _Begun(Canonical, frozen=True):
+    paths: tuple[str, ...]
+    at: int
+
+
+class Shelf:
+    """All wallets of one device."""
+
+    def __init__(self, vault: Vault) -> None:
+        self._vault = vault
+
+    def begin(self, creation: str, paths: tuple[str, ...], now: int) -> None:
+        """Note which backup files a creation will write, before it does."""
+        self._vault.records.put(_BEGUN, creation, encode(_Begun(paths, now)), expected=0)
+
+    def give_up(self, creation: str) -> None:
+        """Forget a creation that has cleaned up after itself."""
+        self._vault.records.delete(_BEGUN, creation, expected=1)
+
+    def sweep(self, now: int) -> list[str]:
+        """Erase the backup files of creations whose process died before they staged anything.
+
+        Such a file holds a share of a key that was never used; together with the share this device lost it
+        would be that key. Gives the erased paths.
+        """
+        erased = []
+        for record in self._vault.records.list(_BEGUN):
+            begun = decode(_Begun, record.value)
+            if now - begun.at > ABANDONED_SECONDS:
+                for path in begun.paths:
+                    erase(Path(path))
+                    erased.append(path)
+                self._vault.records.delete(_BEGUN, record.name, expected=record.version)
+        return erased
+
+    def stage(self, creation: str, entry: Entry, share: KeyShare) -> None:
+        """Keep a share that is not live yet, and all that is needed to make it so; one transaction."""
+        if entry.state is not WalletState.STAGED or share.epoch != entry.record.epoch:
+            raise LocalError("a wallet is staged with the share of the epoch it waits for")
+        with self._vault.transaction():
+            self._vault.shares.put(entry.key, share.epoch, share.to_bytes(), owner=DEVICE)
+            self._vault.records.put(_KIND, entry.key, encode(entry), expected=0)
+            self._vault.records.delete(_BEGUN, creation, expected=1)
+
+    def make_live(self, entry: Entry) -> Entry:
+        """The nodes have made it live: the share becomes active. Repeating it does nothing."""
+        live = msgspec.structs.replace(entry, state=WalletState.LIVE)
+        with self._vault.transaction():
+            known = self._vault.records.get(_KIND, entry.key)
+            if known is None:
+                raise Unavailable("this device does not know that wallet")
+            self._vault.shares.activate(entry.key, entry.record.epoch)
+            if known.value != encode(live):
+                self._vault.records.put(_KIND, entry.key, encode(live), expected=known.version)
+        return live
+
+    def all(self) -> list[Entry]:
+        """Every wallet, oldest first."""
+        found = [decode(Entry, record.value) for record in self._vault.records.list(_KIND)]
+        return sorted(found, key=lambda entry: (entry.created, entry.key))
+
+    def share(self, entry: Entry) -> KeyShare:
+        """This device's share. Raises `Unavailable`."""
+        return KeyShare.from_bytes(self._vault.shares.get(entry.key, entry.record.epoch).reveal())

@@ -1,0 +1,375 @@
+"""One signature: choose nodes, run the protocol with them, go on with others when some fail.
+
+A signer set is the device and as many nodes as the structure needs. A node that cannot be reached is replaced
+before anything begins; one that fails later, or is suspected, is passed over in the next try. What a check of
+our own has found to leak is stored (the OT setup is frozen) before the session says another word. What a node
+reports is its word, and costs it or another node at most the place in this signature.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final, NoReturn, TypeVar
+
+from quorate.account import KeyRecord
+from quorate.account.presets import DEVICE
+from quorate.account.requests import OnlineRequest, PresignRequest
+from quorate.device.sessions import Desk
+from quorate.device.shelf import Entry, Shelf
+from quorate.encoding import encode
+from quorate.errors import (
+    Abort,
+    Blame,
+    LimitExceeded,
+    LocalError,
+    Missing,
+    QuorateError,
+    Refused,
+    Remedy,
+    Suspicion,
+    Unavailable,
+)
+from quorate.primitives.parameters import STANDARD
+from quorate.schemes.ecdsa import (
+    ONLINE,
+    PRESIGN,
+    SIGN,
+    Disagreement,
+    PairSetup,
+    Presignature,
+    ReadyPresignature,
+    Request,
+    Signature,
+    Signer,
+    collect,
+    presign,
+    sign,
+    suite,
+)
+from quorate.session import Declaration, Party, ProtocolRun, SessionSpec, roster_digest
+from quorate.transport.channel import Channel
+
+T = TypeVar("T")
+
+MAX_TRIES: Final = 5
+"""Attempts at one signature. Each can set aside a pair of nodes; a committee of thirty has fifteen, but
+whoever meets five failures in a row should look before asking on."""
+
+PRESIGNATURE_SECONDS: Final = 6 * 3600
+"""How long a prepared signature waits. Nodes allow twelve hours."""
+
+
+class TooFewNodes(Missing):
+    """Not enough nodes answer. `parties` are the missing ones, `needed` how many of them would be enough."""
+
+
+class SigningRoom:
+    """Signs with one wallet's key."""
+
+    def __init__(self, desk: Desk, shelf: Shelf, entry: Entry) -> None:
+        self._desk = desk
+        self._shelf = shelf
+        self._entry = entry
+
+    @property
+    def record(self) -> KeyRecord:
+        return self._entry.record
+
+    async def sign(self, payload: bytes, digest: bytes) -> Signature:
+        """Sign a request of a chain; `digest` is what this device derived from it.
+
+        Uses a prepared signature where one is there for the chosen nodes. Raises `Abort`, `LocalError`.
+        """
+
+        cold = False
+
+        async def attempt(channels: Mapping[str, Channel]) -> Signature:
+            nonlocal cold
+            signers = tuple(sorted((*channels, DEVICE)))
+            ready = [] if cold else await self._desk.worker(self._ready, signers)
+            if ready:
+                cold = True  # whatever becomes of it, the next try leans on nothing prepared
+                return await self._online(channels, signers, ready[0], payload, digest)
+            return await self._cold(channels, signers, payload, digest)
+
+        return await self._try(attempt)
+
+    async def prepare(self, count: int) -> int:
+        """Do ahead what needs no message, for the next `count` signatures; gives how many wait then."""
+
+        async def attempt(channels: Mapping[str, Channel]) -> int:
+            signers = tuple(sorted((*channels, DEVICE)))
+            return await self._presign(channels, signers)
+
+        waiting = 0
+        for _ in range(count):
+            waiting = await self._try(attempt)
+        return waiting
+
+    # --- the sessions --------------------------------------------------------------------------------
+
+    async def _cold(
+        self, channels: Mapping[str, Channel], signers: tuple[str, ...], payload: bytes, digest: bytes
+    ) -> Signature:
+        signer, pairs = await self._seat(signers)
+
+        async def protocol(party: Party) -> Signature:
+            return _own(await sign(party, signer, pairs, digest, combiner=DEVICE))
+
+        return await self._run(channels, signers, SIGN, payload, protocol, pairs)
+
+    async def _presign(self, channels: Mapping[str, Channel], signers: tuple[str, ...]) -> int:
+        signer, pairs = await self._seat(signers)
+        expires = int(self._desk.clock()) + PRESIGNATURE_SECONDS
+
+        async def protocol(party: Party) -> Presignature:
+            return await presign(party, signer, pairs, expires=expires)
+
+        payload = encode(PresignRequest(expires))
+        made = await self._run(channels, signers, PRESIGN, payload, protocol, pairs)
+        return int(await self._desk.worker(self._keep, made, signers, pairs, expires))
+
+    async def _online(
+        self,
+        channels: Mapping[str, Channel],
+        signers: tuple[str, ...],
+        presignature: bytes,
+        payload: bytes,
+        digest: bytes,
+    ) -> Signature:
+        async def protocol(party: Party) -> Signature:
+            tweak = self.record.group.scalar(0)
+            request = Request.of(party.spec, presignature, digest, combiner=DEVICE, tweak=tweak)
+            # Consumed durably before the first answer is asked for; the steps of a session run in the worker.
+            kept = self._desk.vault.presignatures.consume(presignature, request.hash(), self._desk.clock())
+            return await collect(party, ReadyPresignature(Presignature.from_bytes(kept.reveal())), request)
+
+        asked = encode(OnlineRequest(presignature, payload))
+        return await self._run(channels, signers, ONLINE, asked, protocol, {})
+
+    async def _run(
+        self,
+        channels: Mapping[str, Channel],
+        signers: tuple[str, ...],
+        declaration: Declaration,
+        payload: bytes,
+        protocol: ProtocolRun[T],
+        pairs: Mapping[str, PairSetup],
+    ) -> T:
+        record = self.record
+        roster = record.roster(signers)
+        proposal = SessionSpec(
+            declaration.name,
+            declaration.version,
+            suite(record.group, STANDARD),
+            record.key,
+            record.epoch,
+            signers,
+            roster_digest(roster),
+            len(signers),
+            "signature",
+            payload,
+        )
+
+        async def guarded(party: Party) -> T:
+            try:
+                return await protocol(party)
+            except (Suspicion, Disagreement) as error:
+                # Runs in the worker, inside the step that found it: durable before anybody is told.
+                self._freeze(error, pairs)
+                raise
+
+        _, result = await self._desk.run(channels, roster, proposal, declaration, record.group, guarded)
+        if pairs:
+            await self._desk.worker(self._passed, pairs)
+        return result
+
+    # --- choosing, and going on ----------------------------------------------------------------------
+
+    async def _try(self, attempt: Callable[[Mapping[str, Channel]], Awaitable[T]]) -> T:
+        penalties: Counter[str] = Counter()
+        last: QuorateError | None = None
+        for _ in range(MAX_TRIES):
+            try:
+                channels = await self._open(penalties)
+            except TooFewNodes as error:
+                raise last if isinstance(last, Refused) else error from last
+            try:
+                result = await attempt(channels)
+            except Abort as error:
+                last = error
+                await self._react(error, penalties)
+                continue
+            except LocalError as error:
+                if error.remedy is not Remedy.RETRY:
+                    raise
+                last = error
+                continue
+            finally:
+                self._desk.release(channels)
+            self._desk.reachable.worked(channels)
+            return result
+        raise last or LocalError("nothing was tried")
+
+    async def _open(self, penalties: Counter[str]) -> dict[str, Channel]:
+        """Connections to exactly the nodes that sign, with OT setups. Raises `TooFewNodes`."""
+        structure = self.record.access
+        nodes = tuple(structure.nodes)
+        committee = structure.committee()
+        needed = committee.needed if committee is not None else 0
+        open_: dict[str, Channel] = {}
+        missing: list[str] = []
+        waiting = self._desk.reachable.ranked(nodes, penalties)
+        try:
+            while len(open_) < needed:
+                batch, waiting = waiting[: needed - len(open_)], waiting[needed - len(open_) :]
+                if not batch:
+                    _too_few(missing, len(nodes), needed, len(open_))
+                found = await asyncio.gather(
+                    *(self._reach(name, penalties) for name in batch), return_exceptions=True
+                )
+                for name, channel in zip(batch, found, strict=True):
+                    if channel is None:
+                        missing.append(name)
+                    elif not isinstance(channel, BaseException):
+                        open_[name] = channel
+                for channel in found:
+                    if isinstance(channel, BaseException):
+                        raise channel
+            structure.coefficients((*open_, DEVICE), self.record.group.order)
+        except BaseException:
+            self._desk.release(open_)
+            raise
+        return open_
+
+    async def _reach(self, name: str, penalties: Counter[str]) -> Channel | None:
+        try:
+            await self._desk.ensure_setup(name)
+            return await self._desk.nodes.connect(name)
+        except Missing:
+            self._desk.reachable.failed(name)
+        except Refused as error:
+            if error.code == "login":
+                raise
+            penalties[name] += 1
+        except (Abort, Unavailable, LimitExceeded):
+            penalties[name] += 1
+        return None
+
+    async def _react(self, error: Abort, penalties: Counter[str]) -> None:
+        """Make the next try different, or raise."""
+        nodes = [name for name in error.parties if name in self._desk.network.nodes]
+        if isinstance(error, Refused):
+            await self._react_to_refusal(error, nodes, penalties)
+        elif isinstance(error, Missing):
+            for name in nodes:
+                self._desk.reachable.failed(name)
+        elif isinstance(error, Suspicion | Blame):
+            penalties.update(nodes)
+        elif DEVICE in error.parties and len(error.parties) == 2 and nodes:
+            # The two ends hold different OT setups (step 2.2): make a fresh one.
+            await self._renew(nodes[0], penalties)
+        else:
+            penalties.update(nodes)
+
+    async def _react_to_refusal(self, error: Refused, nodes: list[str], penalties: Counter[str]) -> None:
+        if error.code == "no-instance" and nodes:
+            if DEVICE in error.parties:
+                await self._renew(nodes[0], penalties)
+            else:
+                await self._make_instances(nodes, penalties)
+        elif error.code in ("not-live", "unknown-key", "epoch") and nodes:
+            await self._catch_up(nodes, penalties)
+        elif error.code == "presignature":
+            return  # ours is used up too; the next try signs cold
+        elif error.code == "login-again" and nodes:
+            penalties.update(nodes)
+        else:
+            raise error
+
+    async def _renew(self, node: str, penalties: Counter[str]) -> None:
+        try:
+            await self._desk.set_up(node)
+        except (Abort, LocalError):
+            penalties[node] += 1
+
+    async def _make_instances(self, nodes: list[str], penalties: Counter[str]) -> None:
+        for node in nodes:
+            try:
+                await self._desk.nodes.make_instances(node)
+            except Abort:
+                penalties[node] += 1
+
+    async def _catch_up(self, nodes: list[str], penalties: Counter[str]) -> None:
+        """A node that was away when the wallet became live is shown the certificate now."""
+        for node in nodes:
+            penalties[node] += 1
+            try:
+                await self._desk.nodes.make_live(node, self._entry.certificate)
+            except Abort:
+                continue
+
+    # --- storage, in the worker ----------------------------------------------------------------------
+
+    async def _seat(self, signers: tuple[str, ...]) -> tuple[Signer, dict[str, PairSetup]]:
+        found: tuple[Signer, dict[str, PairSetup]] = await self._desk.worker(self._take_seat, signers)
+        return found
+
+    def _take_seat(self, signers: tuple[str, ...]) -> tuple[Signer, dict[str, PairSetup]]:
+        signer = Signer.of(self._shelf.share(self._entry), signers)
+        book = self._desk.book
+        pairs = {name: book.load(name) for name in signers if name != DEVICE}
+        for name, setup in pairs.items():
+            book.begin_session(name, setup)
+        return signer, pairs
+
+    def _passed(self, pairs: Mapping[str, PairSetup]) -> None:
+        for name, setup in pairs.items():
+            self._desk.book.end_session(name, setup)
+
+    def _freeze(self, error: Abort, pairs: Mapping[str, PairSetup]) -> None:
+        leak = isinstance(error, Suspicion) and error.leak_bearing
+        for name in error.parties:
+            if name in pairs and leak:
+                self._desk.book.freeze(name, str(error), leak_bearing=True)
+
+    def _ready(self, signers: tuple[str, ...]) -> list[bytes]:
+        record = self.record
+        return self._desk.vault.presignatures.ready(
+            record.key.hex(), record.epoch, signers, self._desk.clock()
+        )
+
+    def _keep(
+        self, made: Presignature, signers: tuple[str, ...], pairs: Mapping[str, PairSetup], expires: int
+    ) -> int:
+        record, now = self.record, self._desk.clock()
+        self._desk.vault.presignatures.put(
+            made.id,
+            made.to_bytes(),
+            key=record.key.hex(),
+            epoch=record.epoch,
+            signers=signers,
+            pairs={name: setup.shard for name, setup in pairs.items()},
+            expires=expires,
+            now=now,
+        )
+        return len(self._ready(signers))
+
+
+def _own(signature: Signature | None) -> Signature:
+    if signature is None:
+        raise LocalError("the combiner of a signature is given it")
+    return signature
+
+
+def _too_few(missing: list[str], total: int, needed: int, present: int) -> NoReturn:
+    names = ", ".join(sorted(missing))
+    lacking = needed - present
+    raise TooFewNodes(
+        f"{needed} of the {total} nodes are needed to sign and {present} answer; "
+        f"missing: {names}. Start at least {lacking} of them again",
+        parties=missing,
+        needed=lacking,
+    )
