@@ -1,0 +1,349 @@
+"""A network of one's own on this machine: what `quorate up` makes, starts and stops.
+
+Each node has a directory with its configuration, its vault, its seal, its log, and a file that it holds
+locked while it runs and that holds its process id: a lock goes with its process, so a stale file misleads
+nobody. Identities are made by each node itself, in a process that then ends; at that time there are no
+shares. Ports are chosen free at every start.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Final
+
+from quorate.clock import monotonic
+from quorate.device.home import Home
+from quorate.device.login import read_login_key
+from quorate.device.network import ChainRow, Network, NodeRow
+from quorate.entropy import Rng, system_rng
+from quorate.errors import Malformed, Unavailable
+from quorate.sharing.quorums import Quorums
+from quorate.vault.files import make_private_directory, write_new
+
+NETWORK_NAME: Final = "local"
+LOOPBACK: Final = "127.0.0.1"
+
+DEFAULT_NODES: Final = 5
+DEFAULT_DEGREE: Final = 2
+
+MAX_LOCAL_NODES: Final = 30
+"""Processes of 60 MB each on one machine; a committee has at most this many anyway."""
+
+READY_SECONDS: Final = 60.0
+"""Five nodes are ready in a few seconds; the margin is for small and busy machines."""
+
+BACKGROUND_CPU: Final = 0.05
+"""The share of a core that each node may use ahead of need: five of them leave a laptop to its owner, and
+what a wallet of this machine needs is made at once when it asks."""
+
+STOP_SECONDS: Final = 10.0
+"""Nodes give running sessions five seconds."""
+
+EXTRA_CHAINS: Final = (
+    ChainRow("eip155:131277322940537", "In-process EVM", "ETH"),
+    ChainRow("eip155:1337", "Development", "ETH"),
+    ChainRow("eip155:31337", "Development", "ETH"),
+    ChainRow("eip155:11155111", "Sepolia", "ETH"),
+)
+"""Chains of one's own machine and a test network, which a local network signs for from the beginning."""
+
+_ONE_THREAD: Final = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+"""Five processes of as many threads as cores would only wait for each other."""
+
+
+_PAUSE: Final = threading.Event()
+"""Never set: waiting for it with a timeout is waiting for other processes."""
+
+
+@dataclass(frozen=True, slots=True)
+class NodeProcess:
+    """One node as it stands. `pid` is None when it does not run."""
+
+    name: str
+    url: str
+    pid: int | None
+    directory: Path
+
+    @property
+    def log(self) -> Path:
+        """Where it writes what it does."""
+        return self.directory / "node.log"
+
+    def as_dict(self) -> dict[str, str | int | None]:
+        """For JSON."""
+        return {"name": self.name, "url": self.url, "pid": self.pid, "log": str(self.log)}
+
+
+class LocalNetwork:
+    """The network under one home directory."""
+
+    def __init__(self, home: Home, *, rng: Rng = system_rng) -> None:
+        self._home = home
+        self._rng = rng
+
+    @property
+    def exists(self) -> bool:
+        """Whether it was made, running or not."""
+        return self._home.network_file.exists()
+
+    def nodes(self) -> list[NodeProcess]:
+        """All nodes and which of them run. Raises `Unavailable` before the network was made."""
+        network = Network.read(self._home.network_file)
+        return [
+            NodeProcess(row.name, row.url, running_pid(self._directory(row.name)), self._directory(row.name))
+            for row in network.nodes.values()
+        ]
+
+    def up(
+        self, count: int | None, degree: int | None, report: Callable[[str], None]
+    ) -> tuple[list[NodeProcess], bool]:
+        """Make the network if there is none, start what does not run, wait until all are ready.
+
+        Gives the nodes, and whether anything had to be started. `count` and `degree` are for making one;
+        None means the defaults, or what is there.
+        """
+        make_private_directory(self._home.make().network)
+        with self._exclusive():
+            if not self.exists:
+                report("making a network")
+                self._make(count or DEFAULT_NODES, DEFAULT_DEGREE if degree is None else degree)
+            else:
+                self._check_shape(count, degree)
+            before = self.nodes()
+            if all(node.pid is not None for node in before):
+                return before, False
+            report("starting the nodes")
+            if all(node.pid is None for node in before):
+                # With some running, the others must come back where those expect them.
+                self._choose_ports()
+            started = self._start([node.name for node in before if node.pid is None])
+            self._wait(started)
+            return self.nodes(), True
+
+    def down(self) -> list[str]:
+        """Stop every node that runs; gives their names."""
+        with self._exclusive():
+            running = [node for node in self.nodes() if node.pid is not None]
+            for node in running:
+                _send(node.pid, signal.SIGTERM)
+            for node in running:
+                if not _gone(node, STOP_SECONDS):
+                    _send(node.pid, signal.SIGKILL)
+                    _gone(node, STOP_SECONDS)
+            return [node.name for node in running]
+
+    # --- making --------------------------------------------------------------------------------------
+
+    def _make(self, count: int, degree: int) -> None:
+        if not 1 <= count <= MAX_LOCAL_NODES:
+            raise Malformed(f"between 1 and {MAX_LOCAL_NODES} nodes run on one machine, not {count}")
+        quorums = Quorums.standard(count, degree)
+        names = [f"node{index}" for index in range(1, count + 1)]
+        key = self._home.login_key
+        if not key.exists():
+            write_new(key, self._rng(32), draft=key.with_suffix(".draft"))
+        identities = self._make_identities(names)
+        rows = [NodeRow(name, f"http://{LOOPBACK}:1", identities[name]) for name in names]
+        # Written last: a network whose file is there is whole.
+        self._write_network(Network.of(NETWORK_NAME, quorums, rows, EXTRA_CHAINS))
+
+    def _make_identities(self, names: list[str]) -> dict[str, str]:
+        """Each node makes its own, in a process of its own, side by side."""
+        children = {name: _child(["node", "init", str(self._directory(name)), "--json"]) for name in names}
+        found = {}
+        for name, child in children.items():
+            output, errors = child.communicate(timeout=READY_SECONDS)
+            if child.returncode != 0:
+                raise Unavailable(f"{name} could not be made: {errors.decode(errors='replace').strip()}")
+            found[name] = json.loads(output)["identity"]
+        return found
+
+    def _choose_ports(self) -> None:
+        network = Network.read(self._home.network_file)
+        sockets = [socket.socket() for _ in network.nodes]
+        try:
+            for one in sockets:
+                one.bind((LOOPBACK, 0))
+            ports = [one.getsockname()[1] for one in sockets]
+        finally:
+            for one in sockets:
+                one.close()
+        rows = [
+            NodeRow(row.name, f"http://{LOOPBACK}:{port}", row.identity)
+            for row, port in zip(network.nodes.values(), ports, strict=True)
+        ]
+        chains = [ChainRow(row.caip2, row.name, row.symbol, row.decimals) for row in network.chains]
+        network = Network.of(network.name, network.quorums, rows, chains)
+        self._write_network(network)
+        for name in network.names:
+            self._write_config(network, name)
+
+    def _write_network(self, network: Network) -> None:
+        path = self._home.network_file
+        write_new(path, network.to_json(), draft=path.with_suffix(".draft"))
+
+    def _write_config(self, network: Network, name: str) -> None:
+        from quorate.node.config import to_toml
+
+        quorums = network.quorums
+        directory = self._directory(name)
+        values = {
+            "name": name,
+            "network": network.name,
+            "network_key": read_login_key(self._home.login_key).public.to_bytes().hex(),
+            "listen": network.nodes[name].url.removeprefix("http://"),
+            "storage": "sqlite:///vault.sqlite",
+            "keys": "keys",
+            "seal": "keyfile:seal.key",
+            "background_cpu": BACKGROUND_CPU,
+            "thresholds": {"d": quorums.degree, "t": quorums.liars, "f": quorums.away},
+            "committee": [
+                {"name": row.name, "url": row.url, "identity": row.identity} for row in network.nodes.values()
+            ],
+            "chains": [
+                {"caip2": row.caip2, "name": row.name, "symbol": row.symbol, "decimals": row.decimals}
+                for row in network.chains
+            ],
+        }
+        path = directory / "node.toml"
+        write_new(path, to_toml(values).encode(), draft=path.with_suffix(".draft"))
+
+    def _check_shape(self, count: int | None, degree: int | None) -> None:
+        quorums = Network.read(self._home.network_file).quorums
+        if count not in (None, quorums.nodes) or degree not in (None, quorums.degree):
+            raise Malformed(
+                f"the network in {self._home.network} has {quorums.nodes} nodes of degree {quorums.degree}; "
+                "for another one choose another QUORATE_HOME"
+            )
+
+    # --- starting ------------------------------------------------------------------------------------
+
+    def _start(self, names: list[str]) -> dict[str, subprocess.Popen[bytes]]:
+        started = {}
+        for name in names:
+            directory = self._directory(name)
+            with (directory / "node.log").open("ab") as log:
+                arguments = ["node", "run", "--config", str(directory / "node.toml")]
+                started[name] = _child(arguments, log=log, directory=directory)
+        return started
+
+    def _wait(self, started: dict[str, subprocess.Popen[bytes]]) -> None:
+        network = Network.read(self._home.network_file)
+        ends = monotonic() + READY_SECONDS
+        waiting = dict(started)
+        while waiting:
+            for name, child in list(waiting.items()):
+                if child.poll() is not None:
+                    raise Unavailable(f"{name} has ended; its log says: {_last_line(self._directory(name))}")
+                if is_ready(network.nodes[name].url):
+                    del waiting[name]
+            if waiting and monotonic() > ends:
+                names = ", ".join(waiting)
+                raise Unavailable(
+                    f"{names} did not become ready in {READY_SECONDS:.0f} s; see node.log there"
+                )
+            if waiting:
+                _PAUSE.wait(0.05)
+
+    def _directory(self, name: str) -> Path:
+        return self._home.network / name
+
+    @contextmanager
+    def _exclusive(self) -> Iterator[None]:
+        """One `up` or `down` at a time."""
+        if not self._home.network.is_dir():
+            raise Unavailable(f"there is no network in {self._home.path}; start one: quorate up")
+        descriptor = os.open(self._home.network / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
+
+
+def hold_node_lock(directory: Path) -> int:
+    """For a node's own process: hold its lock while it lives. Raises `Unavailable` if another does."""
+    descriptor = os.open(directory / "node.pid", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise Unavailable(f"the node in {directory} runs already") from None
+    os.ftruncate(descriptor, 0)
+    os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+    return descriptor
+
+
+def running_pid(directory: Path) -> int | None:
+    """The process of the node in `directory`, if one holds its lock."""
+    try:
+        descriptor = os.open(directory / "node.pid", os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        text = os.pread(descriptor, 32, 0)
+        return int(text) if text.isdigit() else None
+    finally:
+        os.close(descriptor)
+    return None
+
+
+def is_ready(url: str, seconds: float = 1.0) -> bool:
+    """Whether a node takes sessions now."""
+    try:
+        with urllib.request.urlopen(f"{url}/v1/ready", timeout=seconds) as response:  # noqa: S310 - our own URL
+            return bool(response.status == 200)
+    except (urllib.error.URLError, OSError, ValueError):
+        return False
+
+
+def _child(
+    arguments: list[str], *, log: IO[bytes] | None = None, directory: Path | None = None
+) -> subprocess.Popen[bytes]:
+    """A process of this program, apart from the terminal: Ctrl-C is for the command, not for the nodes."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "quorate.cli", *arguments],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE if log is None else log,
+        stderr=subprocess.PIPE if log is None else log,
+        cwd=directory,
+        env={**os.environ, **_ONE_THREAD},
+        start_new_session=True,
+    )
+
+
+def _send(pid: int | None, number: signal.Signals) -> None:
+    if pid is not None:
+        try:
+            os.kill(pid, number)
+        except ProcessLookupError:
+            return
+
+
+def _gone(node: NodeProcess, seconds: float) -> bool:
+    ends = monotonic() + seconds
+    while running_pid(node.directory) is not None:
+        if monotonic() > ends:
+            return False
+        _PAUSE.wait(0.02)
+    return True
+
+
+def _last_line(directory: Path) -> str:
+    lines = (directory / "node.log").read_text(errors="replace").strip().splitlines()
+    return lines[-1] if lines else "nothing"
