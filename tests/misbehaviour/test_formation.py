@@ -160,3 +160,20 @@ def test_silence_in_any_round_is_missing(cheater: str, kind: type[Message]) -> N
     for name in set(played) - {cheater}:
         assert isinstance(played[name], Missing)
         assert played[name].parties == (cheater,)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda keys: ((keys[0][0], (*keys[0][1], TOY_GROUP.generator)), keys[1]),
+        lambda keys: (keys[0], (keys[0][0], keys[1][1])),
+    ],
+    ids=["degree", "one id twice"],
+)
+def test_a_committee_of_one_that_assigns_keys_of_another_shape_is_suspected(change: Any) -> None:
+    """Nobody contradicts it, so only the shape is left to find it."""
+    table, _ = formation_table(TOY_GROUP, 1, 0, cheats={"n1": changing(Assigned, keys=change)})
+    played = table.play()
+    assert isinstance(played["device"], Suspicion)
+    assert "another shape" in str(played["device"])
+    assert blamed(table, played) == set()

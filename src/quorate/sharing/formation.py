@@ -208,9 +208,7 @@ async def form_as_device(party: Party, secret: DeviceSecret) -> Formed:
     share = secret.point(party.group)
     bound = proof_context(party.session_id, request, public[0], share)
     proof = SchnorrProof.prove(Tag.FORMATION_PROOF, bound, secret.share.reveal(), share, party.rng)
-    form = Form(share, secret.salt, proof)
-    check_form(party.session_id, request, public[0], form)
-    party.broadcast(form)
+    party.broadcast(Form(share, secret.salt, proof))
     chain_code = await seat.reveal(party, public[0], contributions)
     formed = _formed(request, structure, party.me, public, share, secret.share, chain_code, ())
     # 4. agree
@@ -267,10 +265,10 @@ def agree(
         enough = count >= Quorums.standard(len(nodes), degree).echo
         others = [name for name, message in assigned.items() if not (enough and message == best)]
         raise Suspicion("nodes assigned different keys", parties=[me, *others], step="2")
-    keys = tuple(CommitteeKey(key_id, nodes, Commitment(points)) for key_id, points in best.keys)
-    if any(key.degree != degree for key in keys) or len({key.key_id for key in keys}) != len(keys):
+    shapes = {len(points) for _, points in best.keys}
+    if shapes != {degree + 1} or len({key_id for key_id, _ in best.keys}) != len(best.keys):
         raise Suspicion("nodes assigned keys of another shape", parties=[me, *assigned], step="2")
-    return keys
+    return tuple(CommitteeKey(key_id, nodes, Commitment(points)) for key_id, points in best.keys)
 
 
 def proof_context(
@@ -323,7 +321,6 @@ def _formed(
     shares = {name: committee.public_share(name) for name in structure.nodes} | {device: device_share}
     x = public_key(committee, device_share)
     own = KeyShare(committee.key_id, 0, structure, x, shares, me, share, chain_code)
-    own.check()
     statement = KeyFormed(
         request.network,
         request.account,

@@ -185,3 +185,28 @@ def test_two_formations_are_two_keys_and_bound_to_their_place() -> None:
 def test_a_formed_share_survives_the_vault() -> None:
     for formed in form(SECP256K1, 2, 1).values():
         assert KeyShare.from_bytes(formed.share.to_bytes()) == formed.share
+
+
+def test_a_seat_of_another_kind_or_a_stranger_at_the_table_is_refused() -> None:
+    secret = DeviceSecret.draw(TOY_GROUP, SeededRng(bytes(32)))
+    structure = AccessStructure.with_committee(["n1", "n2"], 1, {"device": 2})
+    request = secret.request(TOY_GROUP, network="test", account=ACCOUNT, index=0, structure=structure, keys=1)
+
+    async def device(party: Party) -> formation.Formed:
+        return await formation.form_as_device(party, secret)
+
+    seats = {"n1": device, "n2": formation.form_as_node, "device": device}
+    played = Table(formation.DECLARATION, seats, TOY_GROUP, payload=encode(request)).play()
+    assert isinstance(played["n1"], Malformed)
+    assert "device is device, not n1" in str(played["n1"])
+    for extra in ({"stranger": formation.form_as_node}, {"device": None}):
+        seats = {"n1": formation.form_as_node, "n2": formation.form_as_node, "device": device} | extra
+        present = {name: run for name, run in seats.items() if run is not None}
+        played = Table(formation.DECLARATION, present, TOY_GROUP, payload=encode(request)).play()
+        assert {type(error) for error in errors(played).values()} == {Malformed}
+        assert len(errors(played)) == len(present)
+
+
+def test_a_structure_without_a_committee_has_no_degree() -> None:
+    with pytest.raises(Malformed, match="no committee"):
+        formation.structure_degree(AccessStructure.parse("2 of (a, b)"))
