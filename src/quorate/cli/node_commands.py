@@ -43,7 +43,7 @@ def init(
 ) -> None:
     """Make a node's vault, seal and identity, and print the identity for the network's configuration."""
     from quorate.entropy import system_rng
-    from quorate.node.node import own_identity
+    from quorate.node.identity import own_identity
     from quorate.vault import Vault
     from quorate.vault.files import make_private_directory
     from quorate.vault.seals import KeyFileSeal

@@ -11,7 +11,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Final
+from typing import Any
 
 from quorate.account import KeyRecord
 from quorate.account.requests import LiveRequest
@@ -28,6 +28,7 @@ from quorate.node.callers import Caller, DeviceCaller, identify, roster_of
 from quorate.node.challenges import Challenges
 from quorate.node.config import NodeConfig
 from quorate.node.creation import FormOffer, make_live
+from quorate.node.identity import own_identity
 from quorate.node.keybook import KeyBook
 from quorate.node.limits import (
     CLOSING_SECONDS,
@@ -44,29 +45,15 @@ from quorate.node.refreshing import RefreshOffer
 from quorate.node.signing import OnlineOffer, PresignOffer, SignOffer
 from quorate.primitives.parameters import STANDARD
 from quorate.schemes.ecdsa import SETUP, PairSetup, instance_payload, set_up, suite
-from quorate.secret import Secret
-from quorate.session import NONCE_BYTES, KeyPair, Session, SessionSpec, roster_digest
+from quorate.session import NONCE_BYTES, Session, SessionSpec, roster_digest
 from quorate.transport.channel import Channel
 from quorate.transport.frames import Begin, Propose
 from quorate.transport.host import Hosted, host
 from quorate.transport.hub import Hub
 from quorate.vault import Vault
 
-_IDENTITY: Final = "identity"
-
 Connect = Callable[[str], Awaitable[Channel]]
 """Opens a channel to another node, by name."""
-
-
-def own_identity(vault: Vault, rng: Rng) -> KeyPair:
-    """The node's identity from its vault, made at the first start."""
-    kept = vault.records.get(_IDENTITY, "node")
-    if kept is None:
-        vault.records.put(_IDENTITY, "node", rng(32), expected=0, scope=_IDENTITY)
-        kept = vault.records.get(_IDENTITY, "node")
-    if kept is None:
-        raise LimitExceeded("the identity was not kept")  # pragma: no cover - the vault has just stored it
-    return KeyPair(Secret(kept.value))
 
 
 class Node:
