@@ -12,12 +12,14 @@ from typing import Any, Final
 __version__ = "0.1.0"
 
 _HOME_OF: Final[dict[str, str]] = {
+    "Backup": "quorate.device",
     "Device": "quorate.device",
     "Wallet": "quorate.device",
+    "connect": "quorate.device",
     "QuorateError": "quorate.errors",
 }
 
-__all__ = ["Device", "QuorateError", "Wallet", "__version__"]
+__all__ = ["Backup", "Device", "QuorateError", "Wallet", "__version__", "connect"]
 
 
 def __getattr__(name: str) -> Any:

@@ -78,7 +78,6 @@ async def create(desk: Desk, shelf: Shelf, wish: Wish, report: Report) -> Entry:
     """Make the wallet; gives it live. Raises `Abort`, `LocalError`."""
     setups = asyncio.gather(
         *(desk.ensure_setup(name) for name in desk.network.names),
-        *(desk.nodes.make_instances(name) for name in desk.network.names),
         return_exceptions=True,  # a setup that fails now is made when it is needed
     )
     creation = desk.rng(16).hex()
@@ -90,6 +89,9 @@ async def create(desk: Desk, shelf: Shelf, wish: Wish, report: Report) -> Entry:
         starting = asyncio.gather(*(_start(desk, name, b, links) for name, b in wish.backups.items()))
         report("forming the key")
         formed, record, certificate = await _form(desk, spare=bool(wish.backups))
+        for name in desk.network.names:
+            # What the nodes need among themselves to sign; nobody waits for it, and it delays no key.
+            desk.in_background(desk.nodes.make_instances(name))
         await starting
         share = formed.share
         if wish.backups:

@@ -116,7 +116,7 @@ class Device:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._desk is not None:
-            await self._desk.nodes.close()
+            await self._desk.close()
             await self._worker(self._desk.vault.close)
             self._desk = None
         self._threads.shutdown(wait=True)

@@ -8,7 +8,8 @@ Nothing here decides what is signed or with whom.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+import contextlib
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
@@ -21,6 +22,7 @@ from quorate.device.network import Network
 from quorate.device.nodes import Nodes
 from quorate.device.reachable import Reachability
 from quorate.entropy import Rng
+from quorate.errors import QuorateError
 from quorate.groups import SECP256K1, Group
 from quorate.primitives.parameters import STANDARD
 from quorate.schemes.ecdsa import SETUP, PairSetup, instance_payload, set_up, suite
@@ -45,6 +47,10 @@ DEADLINE_SECONDS: Final = 10.0
 """Without any frame for this long, who is awaited counts as missing. Rounds take milliseconds of work."""
 
 
+CLOSING_SECONDS: Final = 0.2
+"""Requests that nobody waits for have left the device by then; the nodes finish them without it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Opened:
     """A session begins: its protocol and its parties."""
@@ -58,6 +64,7 @@ class Closed:
     """It is over; `error` is empty, or says why it failed."""
 
     protocol: str
+    parties: tuple[PartyId, ...]
     error: str = ""
 
 
@@ -83,6 +90,7 @@ class Desk:
     clock: Clock
     observer: Observer | None = None
     setting_up: dict[str, asyncio.Task[None]] = field(default_factory=dict)
+    background: set[asyncio.Task[None]] = field(default_factory=set)
 
     async def run(
         self,
@@ -112,9 +120,9 @@ class Desk:
         try:
             result = await hub.run(proposal, {DEVICE: self.rng(NONCE_BYTES)}, local)
         except BaseException as error:
-            self._tell(Closed(proposal.protocol, str(error) or type(error).__name__))
+            self._tell(Closed(proposal.protocol, proposal.parties, str(error) or type(error).__name__))
             raise
-        self._tell(Closed(proposal.protocol))
+        self._tell(Closed(proposal.protocol, proposal.parties))
         return result
 
     def roster(self, *names: str) -> dict[PartyId, PublicIdentity]:
@@ -142,6 +150,25 @@ class Desk:
         """Let go of channels whose session is over."""
         for channel in channels.values():
             self.nodes.release(channel)
+
+    def in_background(self, work: Coroutine[Any, Any, Any]) -> None:
+        """Let something useful go on that nobody waits for, and whose failure costs nobody anything."""
+
+        async def quietly() -> None:
+            with contextlib.suppress(QuorateError):
+                await work
+
+        task = asyncio.create_task(quietly())
+        self.background.add(task)
+        task.add_done_callback(self.background.discard)
+
+    async def close(self) -> None:
+        """End what goes on in the background, and the connections."""
+        if self.background:
+            await asyncio.wait(self.background, timeout=CLOSING_SECONDS)
+        for task in (*self.background, *self.setting_up.values()):
+            task.cancel()
+        await self.nodes.close()
 
     async def ensure_setup(self, node: str) -> None:
         """Return once there is an OT setup with a node; two callers share one."""
