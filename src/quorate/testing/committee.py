@@ -14,8 +14,8 @@ from quorate.clock import Clock, unix_time
 from quorate.entropy import Rng, system_rng
 from quorate.identity import issue_token
 from quorate.node.config import NodeConfig, Peer
-from quorate.node.log import Log
 from quorate.node.identity import own_identity
+from quorate.node.log import Log
 from quorate.node.node import Node
 from quorate.session import KeyPair, PublicKeys
 from quorate.sharing.quorums import Quorums
