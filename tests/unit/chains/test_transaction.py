@@ -411,3 +411,24 @@ def test_two_encoders_that_disagree_sign_nothing(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr("quorate.chains.ethereum.transaction._eth_account_form", lambda _: Other())
     with pytest.raises(Malformed, match="two encoders disagree"):
         decode_body(body_of(DYNAMIC))
+
+
+def test_a_decoder_more_lenient_than_rlp_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    items = rlp.decode(body_of(DYNAMIC)[1:])
+    monkeypatch.setattr("quorate.chains.ethereum.transaction.unpack", lambda *_: items)
+    decode_body(body_of(DYNAMIC))
+    with pytest.raises(Malformed, match="not the canonical encoding"):
+        decode_body(body_of(DYNAMIC) + b"\0")
+
+
+def test_a_decoder_more_lenient_than_rlp_changes_no_authorization(monkeypatch: pytest.MonkeyPatch) -> None:
+    items = [b"\x01", b"\xab" * 20, b""]
+    body = b"\x05" + rlp.encode(items)
+    monkeypatch.setattr("quorate.chains.ethereum.transaction.unpack", lambda *_: items)
+    for changed in (body, body + b"\0"):
+        payload = Request(1, "eip155:1", KEY.address, "authorization", changed).to_payload()
+        if changed == body:
+            KEY.decode(payload, CHAINS)
+        else:
+            with pytest.raises(Malformed, match="not the canonical encoding"):
+                KEY.decode(payload, CHAINS)
