@@ -3,27 +3,31 @@
 from dataclasses import replace
 
 import pytest
-from tests.support.signing import DIGEST, PAYLOAD, Table, table
+from tests.support.signing import DIGEST, KEY_ID, PAYLOAD, Table, table
 
 from quorate.errors import AlreadyUsed, LocalError, Suspicion
-from quorate.groups import SECP256K1, allow_toy
+from quorate.groups import SECP256K1
 from quorate.groups.toy import TOY_GROUP
 from quorate.primitives.tags import Tag
 from quorate.primitives.transcript import scalar
 from quorate.schemes.ecdsa import (
+    ONLINE,
     Answer,
     Derivation,
     Presignature,
     ReadyPresignature,
     Request,
+    Signature,
     Unattributable,
     answer,
     combine,
+    sign_online,
     verify,
 )
 from quorate.schemes.ecdsa.online import Disclosure
 from quorate.secret import Secret
-from quorate.testing import Mutation, Tamper
+from quorate.session import Party
+from quorate.testing import Mutation, Simulation, Tamper
 
 PAIR = ("n1", "device")
 THREE = ("n1", "n2", "device")
@@ -116,6 +120,16 @@ def test_a_combiner_does_not_combine_two_sets_of_answers() -> None:
         combine(ready, request(values["device"]), {"n1": wrong})
     with pytest.raises(AlreadyUsed):
         combine(ready, request(values["device"]), {"n1": good})
+
+
+def test_a_combiner_that_has_its_signature_gives_no_other() -> None:
+    values = made(two())
+    ready, asked = ReadyPresignature(values["device"]), request(values["device"])
+    good = answer(ReadyPresignature(values["n1"]), asked)
+    signature = combine(ready, asked, {"n1": good})
+    assert combine(ready, asked, {"n1": good}) == signature
+    with pytest.raises(AlreadyUsed):
+        combine(ready, asked, {"n1": Answer(good.context, good.entropy, good.w + ONE, good.u)})
 
 
 def test_a_presignature_that_answered_does_not_combine_and_the_other_way_round() -> None:
@@ -260,8 +274,27 @@ def test_different_digests_to_different_nodes_give_no_signature_on_either() -> N
     replies = {name: answer(ReadyPresignature(values[name]), asked[name]) for name in asked}
     assert replies["n1"].context != replies["n2"].context
     for mine in asked.values():
-        with pytest.raises(Unattributable):
+        with pytest.raises(Unattributable) as caught:
             combine(ReadyPresignature(values["device"]), mine, replies)
+        assert caught.value.step == "3.4"
+
+
+def test_a_combining_node_holds_the_other_node_to_the_entropy_both_know() -> None:
+    """The sum would even be right: the liar only lied about E. It is refused all the same."""
+    key = table("2 of (n1, n2)", ("n1", "n2"))
+    cheat = Tamper("n2", Answer, "entropy", Mutation("changed", lambda e: bytes(32)))
+    error = key.online(made(key), "n1", cheats=[cheat]).errors["n1"]
+    assert isinstance(error, Suspicion), error
+    assert error.parties == ("n1", "n2")
+    assert error.step == "3.4"
+
+
+def test_a_device_that_answers_has_no_say_in_the_entropy() -> None:
+    key = table("3 of (2 of (n1 n2 n3), device, backup)", ("n1", "n2", "device", "backup"))
+    cheat = Tamper("backup", Answer, "entropy", Mutation("added", lambda _: bytes(32)))
+    error = key.online(made(key), "device", cheats=[cheat]).errors["device"]
+    assert isinstance(error, Unattributable), error
+    assert error.step == "3.4"
 
 
 def test_keepers_that_disclose_different_entropies_stop_a_second_device() -> None:
@@ -294,12 +327,34 @@ def test_an_answer_is_stored_and_read_back_in_one_form() -> None:
         Answer.from_bytes(reply.to_bytes()[:-1], SECP256K1)
 
 
-def test_an_online_session_for_another_request_or_key_is_not_begun() -> None:
+def test_an_online_session_for_another_key_is_not_begun() -> None:
     key = two()
-    values = made(key)
-    with allow_toy():
-        wrong_key = {name: replace(value, key_id=bytes(32)) for name, value in values.items()}
+    wrong_key = {name: replace(value, key_id=bytes(32)) for name, value in made(key).items()}
     result = key.online(wrong_key, "device")
     assert all("another key" in str(error) for error in result.errors.values())
     assert len(result.errors) == 2
-    assert PAYLOAD
+
+
+def test_a_presignature_of_another_party_is_not_used() -> None:
+    key = two()
+    values = made(key)
+    result = key.online({"n1": values["device"], "device": values["n1"]}, "device")
+    assert all("or party" in str(error) for error in result.errors.values())
+    assert len(result.errors) == 2
+
+
+@pytest.mark.parametrize("part", ["payload", "nonces"])
+def test_a_request_made_for_another_session_is_not_answered_in_this_one(part: str) -> None:
+    key = two()
+    values = made(key)
+
+    async def run(party: Party) -> Signature | None:
+        own = Request.of(party.spec, values["n1"].id, DIGEST, combiner="device", tweak=TOY_GROUP.scalar(0))
+        other = {"payload": bytes(32), "nonces": (bytes(32), bytes(32))}
+        fields = {name: getattr(own, name) for name in own.__struct_fields__}
+        asked = Request(**{**fields, part: other[part]})
+        return await sign_online(party, ReadyPresignature(values[party.me]), asked)
+
+    result = Simulation(ONLINE, run, key.names, suite="toy/toy", key=KEY_ID, payload=PAYLOAD).run()
+    assert all("not the one this session was agreed for" in str(error) for error in result.errors.values())
+    assert len(result.errors) == 2

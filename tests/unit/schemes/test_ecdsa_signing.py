@@ -1,5 +1,6 @@
 """Signatures of every kind of signer set, checked by two verifiers that share no code."""
 
+from dataclasses import replace
 from hashlib import sha256
 from itertools import combinations
 
@@ -191,6 +192,16 @@ def test_too_few_and_too_many_signers_have_no_seat() -> None:
         Signer.of(shares["device"], ("device", "n1", "n2", "n3", "n4"))
     with pytest.raises(LocalError, match="not among the signers"):
         Signer.of(shares["backup"], ("device", "n1", "n2", "n3"))
+
+
+def test_one_alone_is_no_quorum() -> None:
+    quorum = table("2 of (1 of (n1), device)", ("n1", "device")).seats["device"].quorum
+    with pytest.raises(LocalError, match="at least two signers"):
+        replace(quorum, public_key=quorum.parts["n1"], parts={"n1": quorum.parts["n1"]})
+    with pytest.raises(LocalError, match="ascending"):
+        replace(quorum, parts=dict(reversed(quorum.parts.items())))
+    with pytest.raises(LocalError, match="keepers"):
+        replace(quorum, keepers=frozenset())
 
 
 def test_a_record_whose_shares_do_not_make_its_key_gives_no_seat() -> None:

@@ -150,7 +150,7 @@ class ReadyPresignature:
         a `compute` that failed or after `burn`, raises `AlreadyUsed`.
         """
         with self._lock:
-            if self._used_for is None and self._held is not None:
+            if self._held is not None:
                 held, self._held, self._used_for = self._held, None, purpose
                 self._result = compute(held)
             if self._used_for != purpose or self._result is None:
