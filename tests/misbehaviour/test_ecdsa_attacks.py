@@ -104,6 +104,36 @@ def test_what_was_sealed_to_one_peer_does_not_pass_for_another() -> None:
     assert not error.leak_bearing
 
 
+def test_what_a_party_sent_is_of_no_use_when_it_is_sent_back() -> None:
+    """n1 returns n2's own message: the other direction has another setup and another esid."""
+    recorder = Recorder("n2")
+    key().presigning(seed=6, cheats=[recorder])
+    own = meant_for(recorder)["n1"]
+    cheat = Tamper("n1", Extension, "body", Mutation("reflected", lambda _: own.body), recipient="n2")
+    result = key().presigning(seed=6, cheats=[cheat])
+    result.assert_sound()
+    error = result.errors["n2"]
+    assert isinstance(error, Suspicion)
+    assert not error.leak_bearing
+
+
+def test_a_commitment_copied_from_another_party_opens_for_its_author_only() -> None:
+    """n1 repeats n2's commitment and opening, to make the nonces cancel or double."""
+    recorder = Recorder("n2")
+    key().presigning(seed=6, cheats=[recorder])
+    theirs = {type(draft.message): draft.message for draft in recorder.drafts}
+    copied = [
+        Tamper("n1", kind, field, Mutation("copied", lambda _, k=kind, f=field: getattr(theirs[k], f)))
+        for kind, field in ((Commitment, "commitment"), (Opening, "nonce_point"), (Opening, "salt"))
+    ]
+    result = key().presigning(seed=6, cheats=copied)
+    result.assert_sound()
+    for party in ("n2", "device"):
+        error = result.errors[party]
+        assert isinstance(error, Blame), error
+        assert (error.parties, error.step) == (("n1",), "2.6")
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_relay_that_damages_envelopes_harms_nobody(kind) -> None:
     """Bad signatures are dropped, nobody is blamed, the session only waits."""
