@@ -189,6 +189,7 @@ def test_nodes_that_all_lie_to_a_new_factor_are_refused_by_it() -> None:
         {"old": lambda points: (points[0] + G,)},
         {"old": lambda points: (*points, G)},
         {"online": lambda points: (points[0] + G,)},
+        {"online": lambda points: (*points, G)},
         {"pool": lambda pool: ((*pool[0], G),)},
         {"pool": lambda pool: (*pool, pool[0])},
     ):

@@ -259,7 +259,7 @@ class Run:
         public = self.line
         shares = {name: public.fresh.at(point) for name, point in self.structure.nodes.items()}
         shares |= {name: public.share_check(point) for name, point in self.targets.items()}
-        share = KeyShare(
+        return KeyShare(
             self.change.key_id,
             self.change.epoch + 1,
             self.structure,
@@ -269,8 +269,6 @@ class Run:
             secret,
             chain_code,
         )
-        share.check()
-        return share
 
     def _same(self, kind: type[Message], said: Mapping[PartyId, bytes], mine: bytes, step: str) -> None:
         others = [name for name, value in said.items() if value != mine]

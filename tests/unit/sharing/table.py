@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any
 
 from quorate.encoding import encode
 from quorate.entropy import SeededRng
 from quorate.errors import Blame, QuorateError
 from quorate.groups import Group
+from quorate.groups.toy import TOY_GROUP
 from quorate.session import (
     EVERYBODY,
     Declaration,
     Envelope,
+    Identity,
     KeyPair,
     Message,
     Party,
@@ -25,6 +28,7 @@ from quorate.session import (
     tag_of,
 )
 from quorate.session.envelope import seal_info, write
+from quorate.testing import unsafe_identity
 
 Cheat = Callable[[Message, str], Message | None]
 """Given a message and its recipient, what is sent instead; None drops it."""
@@ -43,12 +47,12 @@ class Table:
         key: bytes = b"",
         epoch: int = 0,
         seed: int = 1,
-        identities: Mapping[str, KeyPair] | None = None,
+        identities: Mapping[str, Identity] | None = None,
         cheats: Mapping[str, Cheat] | None = None,
         silent: frozenset[str] = frozenset(),
     ) -> None:
         names = sorted(runs)
-        self.identities = identities or {name: identity(name) for name in names}
+        self.identities = identities or {name: identity(name, group) for name in names}
         self.roster = {name: self.identities[name].public for name in names}
         cheats = cheats or {}
         self.spec = SessionSpec(
@@ -145,9 +149,10 @@ class _CheatingSession(Session[Any]):
             self.routed.append((name, envelope))
 
 
-def identity(name: str) -> KeyPair:
-    """A party's identity, the same in every test."""
-    return KeyPair.generate(SeededRng(b"identity" + name.encode()))
+@lru_cache(maxsize=256)
+def identity(name: str, group: Group = TOY_GROUP) -> Identity:
+    """A party's identity, the same in every test; a real one beside the product curve."""
+    return unsafe_identity(name) if group is TOY_GROUP else KeyPair.generate(SeededRng(name.encode()))
 
 
 def errors(played: Mapping[str, Any]) -> dict[str, QuorateError]:

@@ -3,14 +3,15 @@
 import pytest
 from tests.unit.sharing.table import Table, errors
 
-from quorate.errors import Malformed, Missing
+from quorate.entropy import Rng
+from quorate.errors import Abort, Malformed, Missing, Remedy
 from quorate.groups import SECP256K1, Group
 from quorate.groups.toy import TOY_GROUP
 from quorate.session import Declaration, Party
 from quorate.sharing import keygen
 from quorate.sharing.generation import MAX_BATCH, CommitteeKey, GeneratedKey, KeyGeneration
 from quorate.sharing.keyshare import KeyShare
-from quorate.sharing.polynomial import Commitment, interpolate
+from quorate.sharing.polynomial import Commitment, Polynomial, interpolate
 
 DECLARATION = Declaration("keygen-test", 1, *keygen.rules())
 SEAM: KeyGeneration = keygen
@@ -131,3 +132,21 @@ def test_a_committee_key_has_a_possible_shape() -> None:
             CommitteeKey(key_id, nodes, commitment)
     with pytest.raises(Malformed):
         CommitteeKey(bytes(32), (), Commitment(commitment.points[:1]))
+
+
+def test_a_key_that_comes_out_as_zero_is_thrown_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once in a group order; here two deals are made to cancel."""
+    constants = iter([5, -5])
+    real = Polynomial.random
+
+    def fixed(group: Group, degree: int, rng: Rng) -> Polynomial:
+        return real(group, degree, rng, constant=group.scalar(next(constants)))
+
+    monkeypatch.setattr(keygen.Polynomial, "random", fixed)
+
+    async def run(party: Party) -> tuple[GeneratedKey, ...]:
+        return await keygen.generate(party, degree=0, count=1, context=b"")
+
+    found = errors(Table(DECLARATION, dict.fromkeys(names(2), run), TOY_GROUP).play())
+    assert {type(error) for error in found.values()} == {Abort}
+    assert {error.remedy for error in found.values()} == {Remedy.RETRY}

@@ -2,18 +2,22 @@
 
 from dataclasses import replace
 
+import msgspec
 import pytest
 from tests.unit.sharing.table import Table, errors, identity
 from tests.unit.sharing.wallets import Wallet
 
 from quorate.encoding import encode
-from quorate.errors import AlreadyUsed, Missing, Refused
-from quorate.groups import SECP256K1, Group
+from quorate.errors import AlreadyUsed, LocalError, Missing, Refused
+from quorate.groups import SECP256K1, Group, Scalar
 from quorate.groups.toy import TOY_GROUP
-from quorate.session import Message
+from quorate.session import Message, Party
+from quorate.sharing import masks
 from quorate.sharing.keyshare import KeyShare
+from quorate.sharing.line import Line
 from quorate.sharing.refresh import refresh_as_factor
 from quorate.sharing.refresh_messages import Confirm, Item
+from quorate.sharing.refresh_run import Run
 from quorate.sharing.statements import to_sign
 
 PERSONAL = {"device": 2, "backup": 3}
@@ -180,8 +184,9 @@ def test_an_online_factor_that_is_no_target_must_be_the_one_on_record() -> None:
         n: identity("thief" if n == "device" else n) for n in ("n1", "n2", "n3", "device", "backup")
     }
     played = wallet.table(change, identities=identities).play()
-    assert isinstance(played["n1"], Refused)
-    assert "identity on record" in str(played["n1"])
+    for name in ("n1", "n2", "n3", "device"):  # all who have a record
+        assert isinstance(played[name], Refused)
+        assert "identity on record" in str(played[name])
 
 
 def test_an_online_factor_without_its_record_stops() -> None:
@@ -195,3 +200,57 @@ def test_the_payload_is_the_request() -> None:
     wallet = Wallet.formed(TOY_GROUP, 1, 0)
     change = wallet.change(PERSONAL)
     assert wallet.table(change).spec.payload == encode(change)
+
+
+def test_a_stranger_at_the_table_or_a_missing_target_is_refused_by_all() -> None:
+    wallet = Wallet.formed(TOY_GROUP, 3, 1)
+    change = wallet.change(PERSONAL)
+    for extra in (refresh_as_factor, None):
+        table = wallet.table(change)
+        seats = {name: session._run for name, session in table.sessions.items()}
+        if extra is None:
+            del seats["backup"]
+        else:
+            seats["stranger"] = extra
+        played = Table(table.declaration, seats, TOY_GROUP, payload=encode(change)).play()
+        assert {error.code for error in errors(played).values()} == {"refresh-parties"}  # type: ignore[attr-defined]
+        assert len(errors(played)) == len(seats)
+
+
+def test_a_session_over_another_curve_than_the_keys_is_refused_by_a_new_factor_too() -> None:
+    wallet = Wallet.formed(TOY_GROUP, 1, 0)
+    change = msgspec.structs.replace(wallet.change(PERSONAL), curve="secp256k1")
+    played = wallet.table(change).play()
+    assert {error.code for error in errors(played).values()} == {"refresh-key"}  # type: ignore[attr-defined]
+    assert len(errors(played)) == 3
+
+
+def test_a_device_that_adds_up_wrongly_stops_and_accuses_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = masks.Deal.part
+
+    def wrong(self: masks.Deal, public: Line, online: int, tau: int, share: Scalar) -> Scalar:
+        part = real(self, public, online, tau, share)
+        return part + TOY_GROUP.scalar(1) if tau == 2 else part
+
+    monkeypatch.setattr(masks.Deal, "part", wrong)
+    wallet = Wallet.formed(TOY_GROUP, 3, 1)
+    played = wallet.table(wallet.change(PERSONAL)).play()
+    assert type(played["device"]) is LocalError
+    assert all(isinstance(played[name], Missing) for name in ("n1", "n2", "n3", "backup"))
+
+
+def test_there_is_no_line_before_the_masks_are_heard() -> None:
+    wallet = Wallet.formed(TOY_GROUP, 1, 0)
+    change = wallet.change(PERSONAL)
+    caught: list[str] = []
+
+    async def early(party: Party) -> None:
+        try:
+            _ = Run.of(party, change).line
+        except LocalError as error:
+            caught.append(str(error))
+
+    table = wallet.table(change)
+    table.sessions["device"]._run = early
+    table.play()
+    assert caught == ["the masks have not been heard yet"]

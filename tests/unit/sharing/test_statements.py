@@ -6,7 +6,7 @@ from tests.unit.sharing.table import identity
 
 from quorate.encoding import decode, encode
 from quorate.errors import Malformed, ProofRejected
-from quorate.session import KeyPair
+from quorate.groups import SECP256K1
 from quorate.sharing.statements import (
     KeyFormed,
     KeyLive,
@@ -18,7 +18,7 @@ from quorate.sharing.statements import (
 )
 
 H = bytes(32)
-NODES = {f"n{i}": identity(f"n{i}") for i in range(1, 6)}
+NODES = {f"n{i}": identity(f"n{i}", SECP256K1) for i in range(1, 6)}
 COMMITTEE = {name: keys.public for name, keys in NODES.items()}
 STATEMENTS: list[Statement] = [
     KeyFormed("net", H, "secp256k1", H, "2 of (1 of (n1), device)", b"X", (b"P",), (("device", b"U"),), H),
@@ -46,7 +46,7 @@ def test_everything_less_is_none(statement: Statement) -> None:
         verify_certificate(statement, sign(statement, "n1", "n2", "n3"), COMMITTEE, 4)
     with pytest.raises(ProofRejected, match="signature of n2 is not"):
         verify_certificate(statement, {**good, "n2": good["n1"]}, COMMITTEE, 4)
-    stranger: KeyPair = identity("stranger")
+    stranger = identity("stranger", SECP256K1)
     with pytest.raises(ProofRejected, match="stranger is not of the committee"):
         signatures = {**good, "stranger": stranger.sign(to_sign(statement))}
         verify_certificate(statement, signatures, COMMITTEE, 4)

@@ -98,7 +98,7 @@ class Wallet:
         return cls(
             group,
             shares,
-            {"device": identity("device").public.to_bytes()},
+            {"device": identity("device", group).public.to_bytes()},
             pool,
             {n: MemoryLocks() for n in names},
         )
@@ -120,7 +120,8 @@ class Wallet:
             tuple(self.structure.nodes), committee.needed - 1, factors, needed=needed
         )
         targets = [
-            Target(point, name, "device", identity(name).public.to_bytes()) for name, point in factors.items()
+            Target(point, name, "device", identity(name, self.group).public.to_bytes())
+            for name, point in factors.items()
         ]
         pool = [next(iter(keys.values())).key_id for keys in self.pool[: needed - 1]]
         return propose(
