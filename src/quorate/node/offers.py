@@ -24,7 +24,7 @@ from quorate.node.log import LogFunction
 from quorate.node.pairs import Pairs
 from quorate.node.policy import Policy
 from quorate.primitives.parameters import STANDARD
-from quorate.schemes.ecdsa import SETUP, Disagreement, PairSetup, set_up, suite
+from quorate.schemes.ecdsa import SETUP, PairSetup, StaleSetup, set_up, suite
 from quorate.session import KeyPair, PublicKeys, Session, SessionSpec
 from quorate.transport.host import Hosted
 from quorate.vault import Vault
@@ -81,14 +81,15 @@ class Run(Hosted):
     def fail(self, error: QuorateError) -> None:
         """Quarantine what our own check has found. A failure that others report freezes nothing here:
         anybody could then separate two honest parties."""
-        if self.session.error is not error:
+        if self.session.error is not error or not isinstance(error, Suspicion | StaleSetup):
             return
-        if isinstance(error, Suspicion | Disagreement):
-            leak = isinstance(error, Suspicion) and error.leak_bearing
-            for name in error.parties:
-                if name in self.partners and (leak or isinstance(error, Disagreement)):
-                    peer, setup = self.partners[name]
-                    self.services.pairs.freeze(peer, setup.shard, str(error)[:200], leak_bearing=leak)
+        leak = isinstance(error, Suspicion) and error.leak_bearing
+        if not leak and isinstance(error, Suspicion):
+            return
+        for name in error.parties:
+            if name in self.partners:
+                peer, setup = self.partners[name]
+                self.services.pairs.freeze(peer, setup.shard, str(error)[:200], leak_bearing=leak)
 
 
 class SetupOffer:

@@ -46,6 +46,7 @@ class Pairs:
         self._clock = clock
         self._log = log
         self._making: dict[tuple[str, int], asyncio.Task[None]] = {}
+        self._tried: dict[tuple[str, int], int] = {}
 
     # --- storage (in the worker thread) --------------------------------------------------------------
 
@@ -79,9 +80,11 @@ class Pairs:
         self._log("quarantine", peer=peer, shard=shard, leak_bearing=leak_bearing)
 
     def next_generation(self, peer: str, shard: int) -> int:
-        """A generation above everything known here."""
+        """A generation above everything known here, and above what was tried: the other end may have it."""
         newest = self._vault.instances.newest_generation(peer, shard, _KEPT_UNDER)
-        return max(newest + 1, int(self._clock()))
+        generation = max(newest + 1, self._tried.get((peer, shard), 0) + 1, int(self._clock()))
+        self._tried[peer, shard] = generation
+        return generation
 
     def check_setup(self, caller: Caller, shard: int, generation: int) -> None:
         """Whether this caller may make this instance now. Raises `Refused`."""

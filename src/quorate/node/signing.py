@@ -27,6 +27,7 @@ from quorate.schemes.ecdsa import (
     Request,
     Signer,
     answer,
+    check_session,
     contribute,
     presign,
     sign,
@@ -140,18 +141,30 @@ class OnlineOffer:
         record, asked, digest = await services.worker(self._judge, caller, spec)
         tweak = record.group.scalar(0)
         request = Request.of(spec, asked.presignature, digest, combiner=device.name, tweak=tweak)
-        reply = await services.worker(self._answer, record, request)
+        reply = await services.worker(self._answer, record, spec, request)
 
         async def run(party: Party) -> None:
             await contribute(party, reply, device.name)
 
         return Run(session_of(services, ONLINE, spec, roster, record, run), services, _nothing)
 
-    def _answer(self, record: KeyRecord, request: Request) -> Answer:
+    def _answer(self, record: KeyRecord, spec: SessionSpec, request: Request) -> Answer:
         services = self._services
+        # The caller was judged for this key and no other. Without this a login of one account, with an id
+        # that any fellow signer knows, would get an answer over another account's key.
+        if not services.vault.presignatures.belongs(
+            request.presignature, record.key.hex(), record.epoch, spec.parties
+        ):
+            raise Refused(
+                "this key and these signers have no such presignature",
+                code="presignature",
+                parties=[services.me],
+            )
 
         def make(kept: Secret[bytes]) -> bytes:
-            return answer(ReadyPresignature(Presignature.from_bytes(kept.reveal())), request).to_bytes()
+            ready = ReadyPresignature(Presignature.from_bytes(kept.reveal()))
+            check_session(spec, services.me, ready.public, request)
+            return answer(ready, request).to_bytes()
 
         try:
             stored = services.vault.presignatures.answer(
