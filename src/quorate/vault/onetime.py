@@ -162,6 +162,16 @@ class Presignatures:
         with self._rows.storage.transaction() as tx:
             return self._ready(tx, key, epoch, _signers(signers), now)
 
+    def belongs(self, presignature: bytes, key: str, epoch: int, signers: Sequence[str]) -> bool:
+        """Whether an id was stored, whatever has become of it, for exactly this key, epoch and signer set.
+
+        Ids are no secret. A caller that serves several keys asks this before `answer` or `consume`: a request
+        about one key must neither use nor burn what belongs to another.
+        """
+        with self._rows.storage.transaction() as tx:
+            found = tx.query_one(_SELECT + " WHERE id = ?", (presignature.hex(),))
+        return found is not None and (found[0], int(found[1]), found[2]) == (key, epoch, _signers(signers))
+
     def ready_with(self, peer: str, now: float) -> list[bytes]:
         """Ids this party could still use together with `peer`: what two parties compare on reconnect."""
         with self._rows.storage.transaction() as tx:

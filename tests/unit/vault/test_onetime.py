@@ -52,6 +52,19 @@ def test_a_value_is_taken_out_once(vault: Vault, open_again: OpenVault) -> None:
                 reader.presignatures.answer(ID, request, NOW, echo)
 
 
+def test_an_id_belongs_to_one_key_epoch_and_signer_set_whatever_has_become_of_it(vault: Vault) -> None:
+    """Ids are no secret; a caller about another key must find nothing to use or to burn."""
+    assert not vault.presignatures.belongs(ID, KEY, 1, SIGNERS)
+    put_presignature(vault, ID)
+    for use in (lambda: None, lambda: vault.presignatures.consume(ID, REQUEST, NOW)):
+        use()
+        assert vault.presignatures.belongs(ID, KEY, 1, SIGNERS)
+        assert vault.presignatures.belongs(ID, KEY, 1, tuple(reversed(SIGNERS)))
+        assert not vault.presignatures.belongs(ID, "another", 1, SIGNERS)
+        assert not vault.presignatures.belongs(ID, KEY, 2, SIGNERS)
+        assert not vault.presignatures.belongs(ID, KEY, 1, SIGNERS[:-1])
+
+
 def test_using_one_wipes_its_columns(vault: Vault) -> None:
     put_presignature(vault, ID)
     vault.presignatures.consume(ID, REQUEST, NOW)

@@ -208,7 +208,7 @@ async def collect(party: Party, ready: ReadyPresignature, request: Request) -> S
     Raises `Suspicion` of the pair if an answer is for another context, or if there is only one answer and it
     is wrong; `Unattributable` if several are there and their sum is wrong.
     """
-    _check_session(party, ready.public, request)
+    check_session(party.spec, party.me, ready.public, request)
     expected = Context.of(ready.public, request).digest
     answers = await party.gather(Answer)
     for peer, reply in answers.items():
@@ -226,7 +226,7 @@ async def collect(party: Party, ready: ReadyPresignature, request: Request) -> S
 
 async def sign_online(party: Party, ready: ReadyPresignature, request: Request) -> Signature | None:
     """One signer's side of the online phase. The combiner gets the signature, everybody else None."""
-    _check_session(party, ready.public, request)
+    check_session(party.spec, party.me, ready.public, request)
     context = Context.of(ready.public, request)
     if party.me == request.combiner:
         return await collect(party, ready, request)
@@ -308,9 +308,13 @@ def _check_request(presignature: PublicPresignature, request: Request) -> None:
         raise Malformed("a request carries one nonce of every signer")
 
 
-def _check_session(party: Party, presignature: PublicPresignature, request: Request) -> None:
-    spec = party.spec
-    if presignature.me != party.me or (spec.key, spec.epoch) != (presignature.key_id, presignature.epoch):
+def check_session(spec: SessionSpec, me: PartyId, presignature: PublicPresignature, request: Request) -> None:
+    """Whether a session may use this presignature for this request. Raises `LocalError`.
+
+    For every host that calls `answer` itself. The key is what makes it matter: who is allowed to ask was
+    judged for the key that the *session* names, and presignatures of all keys look alike to the arithmetic.
+    """
+    if presignature.me != me or (spec.key, spec.epoch) != (presignature.key_id, presignature.epoch):
         raise LocalError("the session was agreed for another key, epoch or party than the presignature")
     if (request.payload, request.signers, request.nonces) != (
         payload_hash(spec.payload),
