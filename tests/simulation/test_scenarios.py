@@ -80,3 +80,17 @@ def test_a_failing_seed_is_named_with_the_command_that_plays_it(monkeypatch: pyt
     assert failure is not None
     assert failure.command == "python -m quorate.testing.simulate --protocol toss --seed 12"
     assert "this one does not hold" in failure.trace
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_the_command_fails_with_the_command_that_plays_it_again(
+    as_json: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    failure = simulate.Failure("toss", 12, "Traceback: this one does not hold")
+    monkeypatch.setattr(simulate, "simulate", lambda *_: ({"toss": simulate.Tally()}, failure))
+    assert simulate.main(["--protocol", "toss", "--count", "5", *(["--json"] if as_json else [])]) == 1
+    printed = capsys.readouterr().out
+    assert failure.command in printed
+    assert "this one does not hold" in printed
+    if as_json:
+        assert json.loads(printed)["failure"]["command"] == failure.command

@@ -4,9 +4,11 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from quorate.errors import Blame, Missing
-from quorate.session import Declaration, Message, Offence, Party, Rule, echo
-from quorate.testing import Faults, Simulation, Tamper, put
+from quorate.encoding import encode
+from quorate.errors import Blame, LocalError, Missing
+from quorate.session import Declaration, Message, Offence, Party, Rule, Slot, echo
+from quorate.session.envelope import write
+from quorate.testing import Faults, Simulation, Tamper, put, unsafe_identity
 from quorate.testing.mutations import FLIP_FIRST
 from quorate.testing.result import Result
 
@@ -101,6 +103,47 @@ def test_who_vouches_for_a_view_it_cannot_show_is_blamed(
         (_, vouched), (_, seen) = finding.messages
         assert isinstance(vouched, echo.Echo)
         assert isinstance(seen, echo.Seen)
+
+
+def shows(
+    vouched: Callable[[Party, dict[str, bytes]], dict[str, bytes]],
+) -> Callable[[Party], Awaitable[list[int]]]:
+    """Vouches for a view and shows just that."""
+
+    async def run(party: Party) -> list[int]:
+        party.broadcast(Vote(1))
+        await party.gather(Vote)
+        view = vouched(party, echo.gathered(party, Vote))
+        party.broadcast(echo.Echo(echo.view_digest(party, view)))
+        party.broadcast(echo.Seen(tuple(view[name] for name in sorted(view))))
+        return []
+
+    return run
+
+
+def signed(party: Party, name: str, signer: str) -> bytes:
+    """Another vote of `name`, under the key of `signer`."""
+    return write(party.session_id, Slot("", "test.vote", name), encode(Vote(2)), unsafe_identity(signer))
+
+
+def test_a_forged_message_in_a_view_frames_nobody() -> None:
+    result = play_by_hand(shows(lambda party, view: {**view, "p1": signed(party, "p1", "p4")}))
+    assert result.blamed() == {"p4"}
+
+
+def test_a_message_of_another_place_in_a_view_frames_nobody() -> None:
+    def elsewhere(party: Party, view: dict[str, bytes]) -> dict[str, bytes]:
+        other = write(bytes(32), Slot("", "test.vote", "p1"), encode(Vote(2)), unsafe_identity("p1"))
+        return {**view, "p1": other}
+
+    assert play_by_hand(shows(elsewhere)).blamed() == {"p4"}
+
+
+def test_a_party_learns_that_its_key_is_in_other_hands() -> None:
+    result = play(by_hand={"p4": shows(lambda party, view: {**view, "p1": signed(party, "p1", "p1")})})
+    error = result.errors["p1"]
+    assert isinstance(error, LocalError)
+    assert "signed with our key" in str(error)
 
 
 def test_a_liar_told_of_by_one_only_harms_itself_and_never_the_honest() -> None:

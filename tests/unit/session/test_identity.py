@@ -30,6 +30,7 @@ def test_a_signature_is_of_one_key_over_one_text(pair: tuple[Identity, Identity]
         (alice, b"Text", signature),
         (alice, b"text", signature[:-1]),
         (alice, b"text", signature + b"\x00"),
+        (alice, b"ext", signature + b"t"),
         (alice, b"text", bytes(64)),
     ]:
         with pytest.raises(ProofRejected):

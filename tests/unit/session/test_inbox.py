@@ -282,3 +282,11 @@ def test_messages_of_full_size_in_every_slot_stay_within_the_default_limit() -> 
     seat.receive(table.envelope(BOB, COMMIT))
     assert not seat.dropped
     assert TOSS.sender_limit >= 64 + 128
+
+
+def test_a_whole_message_beyond_its_limit_is_blamed() -> None:
+    table = Table(Declaration("long", 1, Rule(Commit, limit=64), Rule(Chunk, limit=100)))
+    seat = started(table, run=listen)
+    seat.receive(table.envelope(BOB, Chunk(bytes(200))))
+    (finding,) = convict(the_blame(seat), table.spec, table.roster, table.declaration, table.group)
+    assert (finding.party, finding.offence) == (BOB, Offence.UNREADABLE)

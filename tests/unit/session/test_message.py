@@ -53,6 +53,7 @@ def test_a_rule_admits_its_paths(pattern: str, path: str) -> None:
         ("*", "mallory"),
         ("*", "64"),
         ("*", "007"),
+        ("*", "07"),
         ("*", "-1"),
         ("*", "²"),
         ("*", "alice/bob"),

@@ -210,6 +210,21 @@ def test_a_fork_of_some_waits_for_them_alone() -> None:
     assert session.result() == 4
 
 
+def test_a_fork_of_some_hears_them_alone() -> None:
+    async def run(party: Party) -> list[str]:
+        heard = []
+        async for sender, message in party.fork("bob", [ALICE, BOB]).messages(Number):
+            heard.append(sender)
+            if message.value == 4:
+                break
+        return heard
+
+    table, session = seat(run)
+    session.receive(number(table, CAROL, 4, path="bob"))
+    session.receive(number(table, BOB, 4, path="bob"))
+    assert session.result() == [BOB]
+
+
 def test_a_fork_of_a_fork_has_a_longer_path() -> None:
     async def run(party: Party) -> str:
         return party.fork("bob").fork("7").path
