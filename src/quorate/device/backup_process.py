@@ -148,8 +148,11 @@ async def serve(rng: Rng) -> None:
     service = BackupService(task, rng)
     await pipe.send_block(service.keys.public.to_bytes())
     await host(pipe, service, asyncio.to_thread)
+    verdict = b""
     try:
-        verdict = await pipe.receive_block()
+        while verdict not in (KEPT, VOID):
+            # Whatever else comes belongs to the session: that it failed at another party, for instance.
+            verdict = await pipe.receive_block()
     except ChannelClosed:
         return
     if verdict == VOID and service.written is not None:

@@ -28,6 +28,7 @@ class InstanceBook:
     def __init__(self, vault: Vault, clock: Clock) -> None:
         self._vault = vault
         self._clock = clock
+        self._tried: dict[str, int] = {}
 
     def load(self, node: str) -> PairSetup:
         """The setup in use with a node. Raises `Unavailable` with its remedy."""
@@ -50,8 +51,12 @@ class InstanceBook:
         self._vault.instances.begin_session(node, setup.shard, _KEPT_UNDER, setup.generation)
 
     def end_session(self, node: str, setup: PairSetup) -> None:
-        """The check of that use has passed."""
+        """That use is over: its check has passed, or is never made."""
         self._vault.instances.end_session(node, setup.shard, _KEPT_UNDER, setup.generation)
+
+    def refuse_frozen(self, node: str, setup: PairSetup) -> None:
+        """Raises `Unavailable` if the setup was frozen since it was loaded."""
+        self._vault.instances.refuse_frozen(node, setup.shard, _KEPT_UNDER, setup.generation)
 
     def freeze(self, node: str, reason: str, *, leak_bearing: bool) -> None:
         """Quarantine the setup with a node, durably."""
@@ -65,6 +70,7 @@ class InstanceBook:
     def next_generation(self, node: str, logged_in: int) -> int:
         """The generation of a fresh setup: above all before it, and at least the time of its making.
 
+        One that was tried counts too: the node may have stored it before the answer was lost.
         Raises `Refused` with code ``login-again`` in a quarantine that this login does not end, and
         `Unavailable` when the pair is suspended.
         """
@@ -80,7 +86,9 @@ class InstanceBook:
                     parties=[node],
                 )
         newest = self._vault.instances.newest_generation(node, DEVICE_SHARD, _KEPT_UNDER)
-        return max(newest + 1, int(self._clock()))
+        generation = max(newest + 1, self._tried.get(node, 0) + 1, int(self._clock()))
+        self._tried[node] = generation
+        return generation
 
     def _state(self, node: str) -> InstanceState | None:
         found: list[InstanceStatus] = [

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Final, NoReturn, TypeVar
 
 from quorate.account import KeyRecord
@@ -116,7 +117,8 @@ class SigningRoom:
         signer, pairs = await self._seat(signers)
 
         async def protocol(party: Party) -> Signature:
-            return _own(await sign(party, signer, pairs, digest, combiner=DEVICE))
+            still_usable = partial(self._refuse_frozen, pairs)
+            return _own(await sign(party, signer, pairs, digest, combiner=DEVICE, still_usable=still_usable))
 
         return await self._run(channels, signers, SIGN, payload, protocol, pairs)
 
@@ -125,7 +127,8 @@ class SigningRoom:
         expires = int(self._desk.clock()) + PRESIGNATURE_SECONDS
 
         async def protocol(party: Party) -> Presignature:
-            return await presign(party, signer, pairs, expires=expires)
+            still_usable = partial(self._refuse_frozen, pairs)
+            return await presign(party, signer, pairs, expires=expires, still_usable=still_usable)
 
         payload = encode(PresignRequest(expires))
         made = await self._run(channels, signers, PRESIGN, payload, protocol, pairs)
@@ -181,9 +184,11 @@ class SigningRoom:
                 self._freeze(error, pairs)
                 raise
 
-        _, result = await self._desk.run(channels, roster, proposal, declaration, record.group, guarded)
-        if pairs:
-            await self._desk.worker(self._passed, pairs)
+        try:
+            _, result = await self._desk.run(channels, roster, proposal, declaration, record.group, guarded)
+        finally:
+            if pairs:
+                await self._desk.worker(self._ended, pairs)
         return result
 
     # --- choosing, and going on ----------------------------------------------------------------------
@@ -320,14 +325,20 @@ class SigningRoom:
     def _take_seat(self, signers: tuple[str, ...]) -> tuple[Signer, dict[str, PairSetup]]:
         signer = Signer.of(self._shelf.share(self._entry), signers)
         book = self._desk.book
-        pairs = {name: book.load(name) for name in signers if name != DEVICE}
-        for name, setup in pairs.items():
-            book.begin_session(name, setup)
+        with self._desk.vault.transaction():  # all are counted or none is
+            pairs = {name: book.load(name) for name in signers if name != DEVICE}
+            for name, setup in pairs.items():
+                book.begin_session(name, setup)
         return signer, pairs
 
-    def _passed(self, pairs: Mapping[str, PairSetup]) -> None:
+    def _ended(self, pairs: Mapping[str, PairSetup]) -> None:
+        """No check of this session is outstanding: all have passed, or it is over and makes none."""
         for name, setup in pairs.items():
             self._desk.book.end_session(name, setup)
+
+    def _refuse_frozen(self, pairs: Mapping[str, PairSetup]) -> None:
+        for name, setup in pairs.items():
+            self._desk.book.refuse_frozen(name, setup)
 
     def _freeze(self, error: Abort, pairs: Mapping[str, PairSetup]) -> None:
         leak = isinstance(error, Suspicion) and error.leak_bearing
@@ -345,16 +356,18 @@ class SigningRoom:
         self, made: Presignature, signers: tuple[str, ...], pairs: Mapping[str, PairSetup], expires: int
     ) -> int:
         record, now = self.record, self._desk.clock()
-        self._desk.vault.presignatures.put(
-            made.id,
-            made.to_bytes(),
-            key=record.key.hex(),
-            epoch=record.epoch,
-            signers=signers,
-            pairs={name: setup.shard for name, setup in pairs.items()},
-            expires=expires,
-            now=now,
-        )
+        with self._desk.vault.transaction():
+            self._refuse_frozen(pairs)
+            self._desk.vault.presignatures.put(
+                made.id,
+                made.to_bytes(),
+                key=record.key.hex(),
+                epoch=record.epoch,
+                signers=signers,
+                pairs={name: setup.shard for name, setup in pairs.items()},
+                expires=expires,
+                now=now,
+            )
         return len(self._ready(signers))
 
 
