@@ -20,10 +20,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.processes.conftest import Machine
 from tests.support.device_process import PASSWORD
 from tests.support.scan import Search, children, forms, reason_to_skip, stopped
 
-from quorate.cli.local_network import LocalNetwork
 from quorate.device.backup import open_backup, read_header
 from quorate.device.home import Home
 from quorate.entropy import system_rng
@@ -45,17 +45,17 @@ Q = SECP256K1.order
 
 @dataclass
 class Lives:
-    """A home, its running network, and the device's process with what it last said."""
+    """A running network, a device's process with a home of its own, and what is known of the wallet's key."""
 
+    machine: Machine
     home: Home
-    network: LocalNetwork
     device: subprocess.Popen[str]
     backup: Path
     known: dict[str, int] = field(default_factory=dict)
 
     def processes(self) -> dict[str, int]:
         """Every party's process. The backup's lives only while the wallet is made."""
-        found = {node.name: node.pid for node in self.network.nodes() if node.pid is not None}
+        found = {node.name: node.pid for node in self.machine.network.nodes() if node.pid is not None}
         found["device"] = self.device.pid
         for child in children(self.device.pid):
             found["backup"] = child
@@ -77,7 +77,8 @@ class Lives:
 
     def learn(self, room: Path) -> None:
         """Put together, from copies of all that lies on disk, what nobody may hold; adds it to `known`."""
-        shutil.copytree(self.home.path, room)
+        shutil.copytree(self.machine.home.network, room / "network")
+        shutil.copytree(self.home.device, room / "device")
         key = read_header(self.backup).key
         backup = open_backup(self.backup, PASSWORD, system_rng).share
         nodes = {name: shares_in(room / "network" / name, key) for name in backup.structure.nodes}
@@ -192,10 +193,11 @@ def test_the_same_search_finds_a_share_in_a_file_in_each_form(
 
 
 @pytest.fixture
-def lives(tmp_path: Path) -> Iterator[Lives]:
-    home = Home(tmp_path / "home")
-    network = LocalNetwork(home)
-    network.up(5, 2, lambda _: None)
+def lives(machine: Machine, tmp_path: Path) -> Iterator[Lives]:
+    home = Home(tmp_path / "home").make()
+    for file in (home.network_file, home.login_key):
+        file.parent.mkdir(exist_ok=True, mode=0o700)
+        shutil.copy(machine.home.path / file.relative_to(home.path), file)
     backup = home.path / "wallet.backup"
     arguments = [sys.executable, "-m", "tests.support.device_process", str(home.path), str(backup)]
     device = subprocess.Popen(
@@ -205,12 +207,9 @@ def lives(tmp_path: Path) -> Iterator[Lives]:
         stdout=subprocess.PIPE,
         text=True,
     )
-    try:
-        yield Lives(home, network, device, backup)
-    finally:
-        device.kill()
-        device.wait()
-        network.down()
+    yield Lives(machine, home, device, backup)
+    device.kill()
+    device.wait()
 
 
 def test_no_process_holds_the_key_or_two_shares_of_it(lives: Lives, tmp_path: Path) -> None:
@@ -225,7 +224,7 @@ def test_no_process_holds_the_key_or_two_shares_of_it(lives: Lives, tmp_path: Pa
         with stopped(*processes.values()):
             lives.learn(tmp_path / place)
             search = Search(lives.known)
-            assert search.files(lives.home.path) == set(), place
+            assert search.files(lives.machine.home.path, lives.home.path) == set(), place
             for party, pid in processes.items():
                 found = search.process(pid)
                 own = {label for label in found if label[0].startswith(f"the share of {party} in ")}
