@@ -150,8 +150,6 @@ def structure_of(change: Change) -> AccessStructure:
         _refuse("point", "points 0 and 1 are the key's and the committee's, very high ones are reserved")
     if len(set(points)) != len(points):
         _refuse("point", "two targets stand at one point")
-    if points != sorted(points):
-        _refuse("structure", "targets are sorted by point")
     identities = [target.factor for target in change.targets]
     if len(set(identities)) != len(identities):
         _refuse("factor", "one identity stands at two points: its owner would hold two shares")

@@ -2,8 +2,8 @@
 
 Members are separated by commas or spaces; a member without ``@point`` takes the point after its
 neighbour's, the first takes 1. `write` gives the one canonical spelling (sorted by point, points only
-where they are not the next), and whatever `read` accepts is a valid tree: names single, thresholds
-reachable, points distinct. What a tree means is said in `quorate.sharing.access`.
+where they are not the next), and `check` tells a valid tree: names single, thresholds reachable, points
+distinct. What a tree means is said in `quorate.sharing.access`.
 """
 
 from __future__ import annotations
@@ -55,13 +55,12 @@ Member: TypeAlias = Leaf | Threshold
 
 
 def read(text: str) -> Threshold:
-    """Parse and check an expression. Raises `Malformed`, or `LimitExceeded` for one too large."""
+    """Parse an expression; `check` the tree before use. Raises `Malformed`, or `LimitExceeded`."""
     if len(text) > MAX_EXPRESSION:
         raise LimitExceeded(f"{len(text)} characters, an access structure has at most {MAX_EXPRESSION}")
     reader = _Reader(_tokens(text))
     root = reader.group(depth=1)
     reader.end()
-    check(root)
     return root
 
 

@@ -76,6 +76,9 @@ def test_the_preset_with_a_committee_reads_like_its_expression() -> None:
         "2 of (a, " + "b" * 33 + ")",
         "2 of (a, б)",
         "2 of (a, b) of",
+        "2 on (a, b)",
+        "2 of a, b)",
+        "2 (a, b)",
         "99999999 of (a b)",
     ],
 )
@@ -108,6 +111,16 @@ def test_every_limit_of_a_structure_is_hit() -> None:
     many = tuple(expression.Leaf(f"m{i}", i) for i in range(1, expression.MAX_MEMBERS + 2))
     with pytest.raises(LimitExceeded, match="at most 32"):
         AccessStructure(expression.Threshold(1, many, 0))
+
+
+def test_depth_is_bounded_before_it_is_descended() -> None:
+    with pytest.raises(LimitExceeded, match="deeper"):
+        AccessStructure.parse("1 of (" * 600 + "a" + ")" * 400)
+
+
+def test_a_sign_where_a_name_belongs_is_pointed_at() -> None:
+    with pytest.raises(Malformed, match="a name is expected where '\\(' stands"):
+        AccessStructure.parse("2 of (a, (b))")
 
 
 def test_unsorted_members_are_no_structure() -> None:

@@ -74,6 +74,19 @@ def test_one_identity_at_two_points_is_refused(wallet: Wallet) -> None:
     refused(wallet, "factor", altered(wallet.change(FACTORS), targets=given))
 
 
+def test_one_new_identity_at_two_new_points_is_refused(wallet: Wallet) -> None:
+    """A backup and a phone of one owner, neither on record yet: it would interpolate the key alone."""
+    change = wallet.change({"device": 2, "backup": 3, "phone": 4})
+    given = targets((2, "device", "device"), (3, "backup", "thief"), (4, "phone", "thief"))
+    refused(wallet, "factor", altered(change, targets=given))
+
+
+def test_a_name_on_record_at_a_new_point_is_refused_even_for_a_new_identity(wallet: Wallet) -> None:
+    """The old device is online under that name: one seat cannot be two factors."""
+    change = wallet.change({"device": 4})
+    refused(wallet, "factor", altered(change, targets=targets((4, "device", "new device"))))
+
+
 def test_an_identity_of_the_record_at_a_new_point_is_refused(wallet: Wallet) -> None:
     """The live device's key under a new name, after its own entry was left out."""
     change = wallet.change({"backup": 3})

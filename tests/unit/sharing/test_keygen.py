@@ -1,5 +1,6 @@
 """Key generation between honest nodes: who gets what, for every size, and what may never happen."""
 
+import msgspec
 import pytest
 from tests.unit.sharing.table import Table, errors
 
@@ -150,3 +151,10 @@ def test_a_key_that_comes_out_as_zero_is_thrown_away(monkeypatch: pytest.MonkeyP
     found = errors(Table(DECLARATION, dict.fromkeys(names(2), run), TOY_GROUP).play())
     assert {type(error) for error in found.values()} == {Abort}
     assert {error.remedy for error in found.values()} == {Remedy.RETRY}
+
+
+def test_a_stored_key_belongs_to_one_of_its_nodes() -> None:
+    fields = msgspec.msgpack.decode(generate(2, 1, group=SECP256K1)["n1"][0].to_bytes())
+    fields[4] = "n3"
+    with pytest.raises(Malformed, match="n3 is none of the key's nodes"):
+        GeneratedKey.from_bytes(msgspec.msgpack.encode(fields))

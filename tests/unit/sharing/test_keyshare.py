@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import msgspec
 import pytest
 
 from quorate.entropy import SeededRng
@@ -100,3 +101,12 @@ def test_other_bytes_are_no_share() -> None:
     ):
         with pytest.raises(Malformed):
             KeyShare.from_bytes(wrong)
+
+
+def test_a_stored_share_names_every_public_share() -> None:
+    data = deal("2 of (1 of (n1), device)", SECP256K1)["device"].to_bytes()
+    fields = msgspec.msgpack.decode(data)
+    assert msgspec.msgpack.encode(fields) == data
+    fields[5] = fields[5][:1]
+    with pytest.raises(Malformed, match="exactly the structure"):
+        KeyShare.from_bytes(msgspec.msgpack.encode(fields))
