@@ -3,5 +3,6 @@
 `polynomial` (Shamir, Feldman, Lagrange), `access` (nested thresholds), `keyshare` (what a party holds),
 `keygen` behind the seam `generation` (a key shared between nodes), `formation` (a wallet's key between a
 committee and a device), `line` and `refresh` (a fresh line through the same key for a new set of
-factors), `statements` (what nodes sign about keys).
+factors; `change` says what may be asked for, `masks` what an online factor deals), `statements` (what nodes
+sign about keys), `quorums` (how many of them must).
 """
