@@ -29,6 +29,10 @@ CLOSING_SECONDS: Final = 5.0
 ENSURE_SECONDS: Final = 15.0
 """How long a session waits for an instance with another node that is being made at that moment."""
 
+PATIENCE_SECONDS: Final = 1.0
+"""How long the second of two nodes waits for the first to make their instance before it makes one itself;
+several times what a setup takes, well under what a device waits for a round."""
+
 UPKEEP_SECONDS: Final = 600.0
 """How often a node looks for instances to replace and presignatures that have expired."""
 

@@ -1,14 +1,17 @@
 """The node's OT instances: with other nodes, one for each shard of accounts, and with devices, one each.
 
-Between two nodes the one whose name comes first opens the setup, so that two never make the same instance
-at once; the other waits for it. Instances with nodes are made ahead in the background, under a cap on CPU,
-and at once when a session needs one that is not there. An instance is stored under one generation at both
-ends; the generation is at least the unix time of its making, so that it is above whatever either has seen.
+Between two nodes the one whose name comes first opens the setup; the other waits for it, and opens one itself
+when none comes: it may be the only one that knows that theirs is used up or frozen. Instances with nodes are
+made ahead in the background, under a cap on CPU, and at once when a session needs one that is not there. An
+instance is stored under one generation at both ends. The generation is at least the unix time of its making,
+so that it is above whatever either has seen, and the two ends number apart: of two instances made at once,
+the later one counts at both.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from typing import Final
 
@@ -16,7 +19,7 @@ from quorate.account.shards import DEVICE_SHARD, SHARDS
 from quorate.clock import Clock, monotonic, process_cpu
 from quorate.errors import Missing, QuorateError, Refused
 from quorate.node.callers import Caller, DeviceCaller
-from quorate.node.limits import ENSURE_SECONDS, POLL_SECONDS, UPKEEP_SECONDS
+from quorate.node.limits import ENSURE_SECONDS, PATIENCE_SECONDS, POLL_SECONDS, UPKEEP_SECONDS
 from quorate.node.log import LogFunction
 from quorate.schemes.ecdsa.setup import PairSetup
 from quorate.vault import Vault
@@ -83,6 +86,7 @@ class Pairs:
         """A generation above everything known here, and above what was tried: the other end may have it."""
         newest = self._vault.instances.newest_generation(peer, shard, _KEPT_UNDER)
         generation = max(newest + 1, self._tried.get((peer, shard), 0) + 1, int(self._clock()))
+        generation += (generation + (self._me > peer)) % 2  # even from the first by name, odd from the other
         self._tried[peer, shard] = generation
         return generation
 
@@ -94,8 +98,8 @@ class Pairs:
             self._require_login_after_quarantine(caller, shard)
         elif not 0 <= shard < SHARDS:
             raise Refused(f"shards are below {SHARDS}", code="shard")
-        elif caller.name > self._me:
-            raise Refused("between two nodes the first by name opens the setup", code="order")
+        elif caller.name > self._me and (caller.name, shard) in self._making:
+            raise Refused("this node is making that instance already", code="order")
         newest = self._vault.instances.newest_generation(caller.peer, shard, _KEPT_UNDER)
         if generation <= newest:
             raise Refused(f"the generation must be above {newest}", code="generation")
@@ -130,7 +134,7 @@ class Pairs:
         if await asyncio.to_thread(self.is_active, peer, shard):
             return
         if self._me > peer:
-            await self._wait_for(peer, shard)
+            await self._wait_for(peer, shard, open_setup)
             return
         await self.make(peer, shard, open_setup)
 
@@ -148,13 +152,18 @@ class Pairs:
         generation = await asyncio.to_thread(self.next_generation, peer, shard)
         await open_setup(peer, shard, generation)
 
-    async def _wait_for(self, peer: str, shard: int) -> None:
-        ends = monotonic() + ENSURE_SECONDS
+    async def _wait_for(self, peer: str, shard: int, open_setup: OpenSetup) -> None:
+        begun, patience = monotonic(), PATIENCE_SECONDS
         while not await asyncio.to_thread(self.is_active, peer, shard):
-            if monotonic() >= ends:
+            waited = monotonic() - begun
+            if waited >= ENSURE_SECONDS:
                 raise Missing(
                     f"{peer} has made no instance with {self._me} in time", parties=[peer], needed=1
                 )
+            if waited >= patience:
+                patience += PATIENCE_SECONDS
+                with contextlib.suppress(QuorateError):  # the other end may be making one at this moment
+                    await self.make(peer, shard, open_setup)
             await asyncio.sleep(POLL_SECONDS)
 
     async def keep_up(self, shards: int, cpu_share: float, open_setup: OpenSetup) -> None:

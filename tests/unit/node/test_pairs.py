@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from quorate.errors import Missing, Refused
-from quorate.node.callers import NodeCaller
+from quorate.errors import Missing
 from quorate.testing.committee import LocalCommittee
 from quorate.vault.instances import MAX_UNVERIFIED, Direction
 
@@ -73,12 +72,33 @@ async def test_the_third_leak_bearing_failure_in_a_day_suspends_the_pair(committ
         await first.ensure("node2", 0)
 
 
-async def test_between_nodes_the_first_by_name_opens_the_setup(committee: LocalCommittee) -> None:
-    first = committee.nodes["node1"]
-    caller = NodeCaller("node2", committee.identities["node2"])
-    with pytest.raises(Refused) as refused:
-        first.pairs.check_setup(caller, 0, 10**10)
-    assert refused.value.code == "order"
+async def test_an_instance_that_only_the_second_node_knows_to_be_frozen_is_made_anew(
+    committee: LocalCommittee,
+) -> None:
+    first, second = committee.nodes["node1"], committee.nodes["node2"]
+    await first.ensure("node2", 0)
+    await second.worker(lambda: second.pairs.freeze("node1", 0, "a check failed", leak_bearing=True))
+    await second.ensure("node1", 0)
+    assert first.pairs.load("node2", 0).fingerprint == second.pairs.load("node1", 0).fingerprint
+
+
+async def test_both_ends_may_make_an_instance_at_once_and_hold_the_same_one(
+    committee: LocalCommittee,
+) -> None:
+    first, second = committee.nodes["node1"], committee.nodes["node2"]
+    made = (
+        first.pairs.make("node2", 0, first._open_setup),
+        second.pairs.make("node1", 0, second._open_setup),
+    )
+    await asyncio.gather(*made, return_exceptions=True)
+    assert first.pairs.load("node2", 0).fingerprint == second.pairs.load("node1", 0).fingerprint
+
+
+async def test_the_two_ends_never_give_one_generation_to_two_instances(committee: LocalCommittee) -> None:
+    first, second = committee.nodes["node1"].pairs, committee.nodes["node2"].pairs
+    made = [first.next_generation("node2", 0) for _ in range(3)]
+    made += [second.next_generation("node1", 0) for _ in range(3)]
+    assert len(set(made)) == 6
 
 
 async def test_instances_are_kept_under_a_data_key_and_survive_a_restart(committee: LocalCommittee) -> None:
