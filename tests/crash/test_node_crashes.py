@@ -13,12 +13,18 @@ from itertools import count
 from pathlib import Path
 
 import pytest
-from tests.support.killing import FRAME, STEP, FragileCommittee
+from tests.support.killing import FRAME, STEP, FragileCommittee, Killed
 from tests.support.local_device import PASSWORD, local_device
 
+from quorate.account.requests import OnlineRequest
 from quorate.device import Backup, Device, Wallet
 from quorate.device.sessions import Closed, Event
-from quorate.errors import Abort, Missing
+from quorate.encoding import encode
+from quorate.errors import Abort, Missing, Refused
+from quorate.node.callers import DeviceCaller
+from quorate.primitives.parameters import STANDARD
+from quorate.schemes.ecdsa import ONLINE, Answer, suite
+from quorate.session import Party, SessionSpec, roster_digest
 
 VICTIM = "node1"
 COMPANION = "node2"
@@ -170,3 +176,72 @@ async def test_a_node_dies_in_a_setup_with_the_device(house: House, kind: str, m
         await house.device.desk.set_up(VICTIM)
 
     assert len(await every_moment(house, kind, moments, set_up)) > 4
+
+
+async def test_a_presignature_gives_one_answer_whatever_step_the_node_dies_at(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What would leave is what `contribute` is given: the same for one request, nothing for another."""
+    leaving: list[bytes] = []
+
+    async def note(party: Party, reply: Answer, combiner: str) -> None:
+        leaving.append(reply.to_bytes())
+
+    monkeypatch.setattr("quorate.node.signing.contribute", note)
+    wallet, desk, committee = house.wallet, house.device.desk, house.committee
+    record = (await house.device._entries())[0].record
+    signers = ("device", VICTIM, COMPANION)
+    caller = DeviceCaller(record.account, desk.identity.public, house.device.login.issued)
+
+    def ask(presignature: bytes, text: str) -> SessionSpec:
+        spec = SessionSpec(
+            ONLINE.name,
+            ONLINE.version,
+            suite(record.group, STANDARD),
+            record.key,
+            record.epoch,
+            signers,
+            roster_digest(record.roster(signers)),
+            len(signers),
+            "signature",
+            encode(OnlineRequest(presignature, wallet.payload_of_message(text))),
+        )
+        return spec.with_nonces({name: name.ljust(32).encode() for name in signers})
+
+    async def open_(spec: SessionSpec) -> bool:
+        node = committee.nodes[VICTIM]
+        try:
+            hosted = await node.offer(spec).open(caller, spec, record.roster(signers))
+        except Refused as error:
+            if error.code != "presignature":
+                raise
+            return False
+        except Killed:
+            return False
+        assert hosted.session.start() == []
+        return True
+
+    seen: set[bool] = set()
+    for step in range(1, MOST):
+        desk.reachable.worked([VICTIM, COMPANION])
+        await wallet.prepare()
+        ready = desk.vault.presignatures.ready(record.key.hex(), record.epoch, signers, desk.clock())
+        assert len(ready) == 1
+        one, other = ask(ready[0], "one"), ask(ready[0], "other")
+        leaving.clear()
+        committee.arm(VICTIM, STEP, step)
+        came_out = await open_(one)
+        where = await committee.disarm(VICTIM)
+        if where:
+            committee.start(VICTIM)
+        # The other request comes first: had the one been answered, it must already be too late for this.
+        too_late = not await open_(other)
+        seen.add(too_late)
+        assert too_late >= came_out, where
+        assert await open_(one) == too_late, where
+        assert await open_(other) != too_late, where
+        assert len(set(leaving)) == 1, where
+        desk.vault.presignatures.burn(ready[0])
+        if not where:
+            break
+    assert seen == {True, False}
