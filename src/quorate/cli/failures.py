@@ -83,7 +83,7 @@ def next_step(error: QuorateError) -> str:
             return "log in, then repeat the command: quorate login"
         case Refused(code="unknown-chain"):
             return "name one of the known chains (quorate network), or add a row for yours"
-        case Refused(code="blind"):
+        case Refused(code="blind" | "blind-digest"):
             return "sign the transaction or message itself"
         case Refused():
             return "change the request, or ask whoever runs the nodes"

@@ -15,7 +15,7 @@ _HOME_OF: Final[dict[str, str]] = {
     "Home": "quorate.device.home",
     "LocalIssuer": "quorate.device.login",
     "Network": "quorate.device.network",
-    "TooFewNodes": "quorate.device.sign",
+    "TooFewNodes": "quorate.device.gather",
     "Wallet": "quorate.device.wallet",
     "connect": "quorate.device.synchronous",
 }

@@ -37,7 +37,7 @@ from quorate.encoding import decode, encode
 from quorate.entropy import Rng, system_rng
 from quorate.errors import LocalError, Missing, Refused, Unavailable
 from quorate.secret import Secret
-from quorate.session import KeyPair
+from quorate.session import Identity, KeyPair
 from quorate.vault import Vault
 from quorate.vault.files import make_private_directory
 from quorate.vault.seals import KeyFileSeal
@@ -61,6 +61,7 @@ class Device:
         *,
         issuer: Issuer | None = None,
         observer: Observer | None = None,
+        reach: Callable[[Network, Identity, Callable[[], bytes]], Nodes] = Nodes,
         rng: Rng = system_rng,
         clock: Clock = unix_time,
     ) -> None:
@@ -68,6 +69,7 @@ class Device:
         self.network = network
         self._issuer = issuer
         self._observer = observer
+        self._reach = reach
         self._rng = rng
         self._clock = clock
         self._threads = ThreadPoolExecutor(1, thread_name_prefix="device")
@@ -98,7 +100,7 @@ class Device:
             network=self.network,
             identity=identity,
             vault=vault,
-            nodes=Nodes(self.network, identity, lambda: self.login.token),
+            nodes=self._reach(self.network, identity, lambda: self.login.token),
             book=InstanceBook(vault, self._clock),
             reachable=Reachability(),
             worker=self._worker,

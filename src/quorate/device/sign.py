@@ -1,29 +1,28 @@
 """One signature: choose nodes, run the protocol with them, go on with others when some fail.
 
-A signer set is the device and as many nodes as the structure needs. A node that cannot be reached is replaced
-before anything begins; one that fails later, or is suspected, is passed over in the next try. What a check of
+Who is asked first is decided in `quorate.device.gather`. A node that fails in the session, or is suspected, is passed over in the next try. What a check of
 our own has found to leak is stored (the OT setup is frozen) before the session says another word. What a node
 reports is its word, and costs it or another node at most the place in this signature.
 """
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
-from typing import Final, NoReturn, TypeVar
+from typing import Final, TypeVar
 
 from quorate.account import KeyRecord
 from quorate.account.presets import DEVICE
 from quorate.account.requests import OnlineRequest, PresignRequest
+from quorate.device.gather import TooFewNodes, gather_signers
 from quorate.device.sessions import Desk
 from quorate.device.shelf import Entry, Shelf
 from quorate.encoding import encode
 from quorate.errors import (
     Abort,
+    AlreadyUsed,
     Blame,
-    LimitExceeded,
     LocalError,
     Missing,
     QuorateError,
@@ -60,10 +59,6 @@ whoever meets five failures in a row should look before asking on."""
 
 PRESIGNATURE_SECONDS: Final = 6 * 3600
 """How long a prepared signature waits. Nodes allow twelve hours."""
-
-
-class TooFewNodes(Missing):
-    """Not enough nodes answer. `parties` are the missing ones, `needed` how many of them would be enough."""
 
 
 class SigningRoom:
@@ -146,7 +141,13 @@ class SigningRoom:
             tweak = self.record.group.scalar(0)
             request = Request.of(party.spec, presignature, digest, combiner=DEVICE, tweak=tweak)
             # Consumed durably before the first answer is asked for; the steps of a session run in the worker.
-            kept = self._desk.vault.presignatures.consume(presignature, request.hash(), self._desk.clock())
+            try:
+                kept = self._desk.vault.presignatures.consume(
+                    presignature, request.hash(), self._desk.clock()
+                )
+            except AlreadyUsed as error:
+                # another signature of this moment was quicker; this one goes on with something else
+                raise Unavailable(str(error), remedy=Remedy.RETRY) from None
             return await collect(party, ReadyPresignature(Presignature.from_bytes(kept.reveal())), request)
 
         asked = encode(OnlineRequest(presignature, payload))
@@ -198,7 +199,7 @@ class SigningRoom:
         last: QuorateError | None = None
         for _ in range(MAX_TRIES):
             try:
-                channels = await self._open(penalties)
+                channels = await gather_signers(self._desk, self.record, penalties)
             except TooFewNodes as error:
                 raise last if isinstance(last, Refused) else error from last
             try:
@@ -208,7 +209,7 @@ class SigningRoom:
                 await self._react(error, penalties)
                 continue
             except LocalError as error:
-                if error.remedy is not Remedy.RETRY:
+                if error.remedy not in (Remedy.RETRY, Remedy.QUARANTINE):
                     raise
                 last = error
                 continue
@@ -217,51 +218,6 @@ class SigningRoom:
             self._desk.reachable.worked(channels)
             return result
         raise last or LocalError("nothing was tried")
-
-    async def _open(self, penalties: Counter[str]) -> dict[str, Channel]:
-        """Connections to exactly the nodes that sign, with OT setups. Raises `TooFewNodes`."""
-        structure = self.record.access
-        nodes = tuple(structure.nodes)
-        committee = structure.committee()
-        needed = committee.needed if committee is not None else 0
-        open_: dict[str, Channel] = {}
-        missing: list[str] = []
-        waiting = self._desk.reachable.ranked(nodes, penalties)
-        try:
-            while len(open_) < needed:
-                batch, waiting = waiting[: needed - len(open_)], waiting[needed - len(open_) :]
-                if not batch:
-                    _too_few(missing, len(nodes), needed, len(open_))
-                found = await asyncio.gather(
-                    *(self._reach(name, penalties) for name in batch), return_exceptions=True
-                )
-                for name, channel in zip(batch, found, strict=True):
-                    if channel is None:
-                        missing.append(name)
-                    elif not isinstance(channel, BaseException):
-                        open_[name] = channel
-                for channel in found:
-                    if isinstance(channel, BaseException):
-                        raise channel
-            structure.coefficients((*open_, DEVICE), self.record.group.order)
-        except BaseException:
-            self._desk.release(open_)
-            raise
-        return open_
-
-    async def _reach(self, name: str, penalties: Counter[str]) -> Channel | None:
-        try:
-            await self._desk.ensure_setup(name)
-            return await self._desk.nodes.connect(name)
-        except Missing:
-            self._desk.reachable.failed(name)
-        except Refused as error:
-            if error.code == "login":
-                raise
-            penalties[name] += 1
-        except (Abort, Unavailable, LimitExceeded):
-            penalties[name] += 1
-        return None
 
     async def _react(self, error: Abort, penalties: Counter[str]) -> None:
         """Make the next try different, or raise."""
@@ -375,14 +331,3 @@ def _own(signature: Signature | None) -> Signature:
     if signature is None:
         raise LocalError("the combiner of a signature is given it")
     return signature
-
-
-def _too_few(missing: list[str], total: int, needed: int, present: int) -> NoReturn:
-    names = ", ".join(sorted(missing))
-    lacking = needed - present
-    raise TooFewNodes(
-        f"{needed} of the {total} nodes are needed to sign and {present} answer; "
-        f"missing: {names}. Start at least {lacking} of them again",
-        parties=missing,
-        needed=lacking,
-    )

@@ -1,0 +1,101 @@
+"""A device in front of five real nodes, all in this process, joined by channels in memory."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+
+from quorate.account.requests import LiveRequest
+from quorate.clock import unix_time
+from quorate.device.device import Device
+from quorate.device.home import Home
+from quorate.device.login import LoginRecord
+from quorate.device.network import Network, NodeRow
+from quorate.device.nodes import Nodes
+from quorate.device.sessions import Event
+from quorate.errors import Missing
+from quorate.identity.login import TOKEN_SECONDS, account_id
+from quorate.session import PublicKeys
+from quorate.testing.committee import LocalCommittee
+from quorate.transport.channel import Channel, ChannelClosed
+
+
+class MemoryNodes(Nodes):
+    """Reaches a `LocalCommittee` without sockets."""
+
+    committee: LocalCommittee
+
+    async def connect(self, name: str) -> Channel:
+        try:
+            return await self.committee.connect(name)
+        except ChannelClosed as error:
+            raise Missing(str(error), parties=[name], needed=1) from None
+
+    def release(self, channel: Channel) -> None:
+        task = asyncio.ensure_future(channel.close())
+        self._closing.add(task)
+
+    async def make_instances(self, name: str) -> None:
+        """Made when a signature needs them."""
+
+    async def make_live(self, name: str, request: LiveRequest) -> tuple[bytes, bytes]:
+        if name in self.committee.down:
+            raise Missing(f"{name} is down", parties=[name], needed=1)
+        node = self.committee.nodes[name]
+        answer: tuple[bytes, bytes] = await node.worker(node.make_live, request)
+        return answer
+
+
+class CommitteeIssuer:
+    """Logs in at the committee."""
+
+    def __init__(self, committee: LocalCommittee, user: str = "ada", later: float = 0.0) -> None:
+        self.committee, self.user, self.later = committee, user, later
+
+    async def log_in(self, device: PublicKeys) -> LoginRecord:
+        token = self.committee.token(self.user, device, later=self.later)
+        now = int(unix_time() + self.later)
+        account = account_id(self.committee.network, self.user)
+        return LoginRecord(self.user, account, token, now, now + TOKEN_SECONDS)
+
+
+def network_of(committee: LocalCommittee) -> Network:
+    rows = [
+        NodeRow(name, "http://127.0.0.1:1", committee.identities[name].to_bytes().hex())
+        for name in committee.names
+    ]
+    return Network.of(committee.network, committee.quorums, rows)
+
+
+Open = Callable[[], Device]
+
+
+@pytest.fixture
+async def committee(tmp_path: Path) -> AsyncIterator[LocalCommittee]:
+    made = LocalCommittee(tmp_path / "nodes")
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+def events() -> list[Event]:
+    return []
+
+
+@pytest.fixture
+async def device(committee: LocalCommittee, tmp_path: Path, events: list[Event]) -> AsyncIterator[Device]:
+    class Reaches(MemoryNodes):
+        pass
+
+    Reaches.committee = committee
+    found = Device(
+        Home(tmp_path / "home"),
+        network_of(committee),
+        issuer=CommitteeIssuer(committee),
+        observer=events.append,
+        reach=Reaches,
+    )
+    async with found:
+        await found.log_in()
+        yield found
