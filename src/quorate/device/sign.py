@@ -1,8 +1,9 @@
 """One signature: choose nodes, run the protocol with them, go on with others when some fail.
 
-Who is asked first is decided in `quorate.device.gather`. A node that fails in the session, or is suspected, is passed over in the next try. What a check of
-our own has found to leak is stored (the OT setup is frozen) before the session says another word. What a node
-reports is its word, and costs it or another node at most the place in this signature.
+Who is asked first is decided in `quorate.device.gather`. A node that fails in the session, or is suspected,
+is passed over in the next try. What a check of our own has found to leak is stored (the OT setup is frozen)
+before the session says another word. What a node reports is its word, and costs it or another node at most
+the place in this signature.
 """
 
 from __future__ import annotations
