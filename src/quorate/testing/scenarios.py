@@ -1,7 +1,8 @@
 """The protocols that a thousand seeds are played of: what is run, and what must come out.
 
 A `Scenario` turns a seed into a run: how many parties, in which order messages arrive, what goes wrong, and
-in some runs one party, or two, that lie once. The same seed gives the same run in every process and on every machine.
+in some runs one party, or two, that lie once. The same seed gives the same run in every process and on every
+machine.
 """
 
 from __future__ import annotations
