@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Final, TypeVar
 
@@ -196,18 +197,18 @@ class SigningRoom:
     # --- choosing, and going on ----------------------------------------------------------------------
 
     async def _try(self, attempt: Callable[[Mapping[str, Channel]], Awaitable[T]]) -> T:
-        penalties: Counter[str] = Counter()
+        marks = _Marks(self._desk.network.quorums.liars)
         last: QuorateError | None = None
         for _ in range(MAX_TRIES):
             try:
-                channels = await gather_signers(self._desk, self.record, penalties)
+                channels = await gather_signers(self._desk, self.record, marks.penalties)
             except TooFewNodes as error:
                 raise last if isinstance(last, Refused) else error from last
             try:
                 result = await attempt(channels)
             except Abort as error:
                 last = error
-                await self._react(error, penalties)
+                await self._react(error, marks)
                 continue
             except LocalError as error:
                 if error.remedy not in (Remedy.RETRY, Remedy.QUARANTINE):
@@ -220,35 +221,39 @@ class SigningRoom:
             return result
         raise last or LocalError("nothing was tried")
 
-    async def _react(self, error: Abort, penalties: Counter[str]) -> None:
+    async def _react(self, error: Abort, marks: _Marks) -> None:
         """Make the next try different, or raise."""
-        nodes = [name for name in error.parties if name in self._desk.network.nodes]
+        known = self._desk.network.nodes
+        nodes = [name for name in error.parties if name in known]
+        if error.reported_by in known:
+            # Whoever reports a failure may be its cause, whomever it names.
+            marks.penalties[error.reported_by] += 1
         if isinstance(error, Refused):
-            await self._react_to_refusal(error, nodes, penalties)
+            await self._react_to_refusal(error, nodes, marks)
         elif isinstance(error, Missing):
             for name in nodes:
                 self._desk.reachable.failed(name)
         elif isinstance(error, Suspicion | Blame):
-            penalties.update(nodes)
+            marks.penalties.update(nodes)
         elif DEVICE in error.parties and len(error.parties) == 2 and nodes:
             # The two ends hold different OT setups (step 2.2): make a fresh one.
-            await self._renew(nodes[0], penalties)
+            await self._renew(nodes[0], marks.penalties)
         else:
-            penalties.update(nodes)
+            marks.penalties.update(nodes)
 
-    async def _react_to_refusal(self, error: Refused, nodes: list[str], penalties: Counter[str]) -> None:
+    async def _react_to_refusal(self, error: Refused, nodes: list[str], marks: _Marks) -> None:
         if error.code == "no-instance" and nodes:
             if DEVICE in error.parties:
-                await self._renew(nodes[0], penalties)
+                await self._renew(nodes[0], marks.penalties)
             else:
-                await self._make_instances(nodes, penalties)
+                await self._make_instances(nodes, marks.penalties)
         elif error.code in ("not-live", "unknown-key", "epoch") and nodes:
-            await self._catch_up(nodes, penalties)
+            await self._catch_up(nodes, marks.penalties)
         elif error.code == "presignature":
             return  # ours is used up too; the next try signs cold
         elif error.code == "login-again" and nodes:
-            penalties.update(nodes)
-        else:
+            marks.penalties.update(nodes)
+        elif marks.is_settled(error):
             raise error
 
     async def _renew(self, node: str, penalties: Counter[str]) -> None:
@@ -326,6 +331,23 @@ class SigningRoom:
                 now=now,
             )
         return len(self._ready(signers))
+
+
+@dataclass(slots=True)
+class _Marks:
+    """What the tries of one signature have shown of the nodes."""
+
+    liars: int
+    penalties: Counter[str] = field(default_factory=Counter)
+    refused: dict[str, set[str]] = field(default_factory=dict)
+
+    def is_settled(self, error: Refused) -> bool:
+        """Whether this refusal is final: our own, or said by more nodes than may lie."""
+        if not error.reported_by:
+            return True
+        said = self.refused.setdefault(error.code, set())
+        said.add(error.reported_by)
+        return len(said) > self.liars
 
 
 def _own(signature: Signature | None) -> Signature:

@@ -8,6 +8,7 @@ from eth_account import Account
 from eth_account.messages import encode_defunct
 from tests.unit.device.conftest import CommitteeIssuer
 
+from quorate.chains.ethereum import requests
 from quorate.clock import unix_time
 from quorate.device.device import Device
 from quorate.device.gather import TooFewNodes
@@ -152,13 +153,25 @@ async def test_a_setup_with_too_many_unfinished_sessions_is_replaced(device: Dev
     assert device.desk.book.load("node1").generation > before.generation
 
 
-async def test_what_a_policy_refuses_is_not_tried_with_others(wallet: Wallet, events: list[Event]) -> None:
-    from quorate.chains.ethereum import requests
-
+async def test_what_more_nodes_refuse_than_may_lie_is_not_tried_with_others(
+    wallet: Wallet, events: list[Event]
+) -> None:
     with pytest.raises(Refused) as refused:
         await wallet.sign(requests.blind(bytes(32), wallet.address, "eip155:1"))
     assert refused.value.code == "blind-digest"
-    assert len(signers(events)) == 1
+    assert len(signers(events)) == 2
+
+
+async def test_one_node_that_refuses_out_of_spite_is_passed_over(
+    committee: LocalCommittee, wallet: Wallet, events: list[Event]
+) -> None:
+    def never(*_: object) -> None:
+        raise Refused("no", code="spite", parties=["node2", "node3"])
+
+    committee.nodes["node1"].keybook.authorise = never  # type: ignore[method-assign]
+    assert_signed(wallet, (await wallet.sign_message("a")).raw, "a")
+    assert "node1" in signers(events)[0]
+    assert "node1" not in signers(events)[-1]
 
 
 async def test_a_node_that_always_fails_is_tried_a_few_times_at_most(
