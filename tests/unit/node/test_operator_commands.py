@@ -1,0 +1,73 @@
+"""What an operator does to a node that is stopped."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from quorate.cli.failures import run
+from quorate.entropy import system_rng
+from quorate.node.config import to_toml
+from quorate.vault import Vault
+from quorate.vault.seals import KeyFileSeal
+
+
+@pytest.fixture
+def config(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Path:
+    """One node, made by its own command, alone in its committee."""
+    assert run(["node", "init", str(tmp_path), "--json"]) == 0
+    identity = json.loads(capsys.readouterr().out)["identity"]
+    values: dict[str, Any] = {
+        "name": "node1",
+        "network": "local",
+        "network_key": identity,
+        "listen": "127.0.0.1:7001",
+        "storage": "sqlite:///vault.sqlite",
+        "keys": "keys",
+        "seal": "keyfile:seal.key",
+        "thresholds": {"d": 0},
+        "committee": [{"name": "node1", "url": "http://127.0.0.1:7001", "identity": identity}],
+    }
+    path = tmp_path / "node.toml"
+    path.write_text(to_toml(values))
+    return path
+
+
+def vault(config: Path) -> Vault:
+    directory = config.parent
+    seal = KeyFileSeal.load(directory / "seal.key", rng=system_rng)
+    return Vault.open(f"sqlite:///{directory / 'vault.sqlite'}", directory / "keys", seal, rng=system_rng)
+
+
+def test_a_restored_node_serves_again_once_its_operator_says_so(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    database = config.parent / "vault.sqlite"
+    older = database.read_bytes()
+    for _ in range(2):
+        vault(config).close()
+    for name in ("vault.sqlite-wal", "vault.sqlite-shm"):
+        (config.parent / name).unlink(missing_ok=True)
+    database.write_bytes(older)
+    opened = vault(config)
+    assert opened.rolled_back
+    opened.close()
+    assert run(["node", "accept-restore", "--config", str(config), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"restored": True}
+    opened = vault(config)
+    assert not opened.rolled_back
+    opened.close()
+
+
+def test_a_suspended_pair_is_reinstated(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    opened = vault(config)
+    for i in range(3):
+        opened.instances.quarantine("node2", 0, "a check failed", now=1000.0 + i)
+    assert opened.instances.suspension("node2") is not None
+    opened.close()
+    assert run(["node", "reinstate", "--config", str(config), "node2", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"peer": "node2", "was_suspended": True}
+    opened = vault(config)
+    assert opened.instances.suspension("node2") is None
+    opened.close()
