@@ -204,6 +204,21 @@ def test_doctor_finds_nothing_wrong_and_login_renews(machine: Machine, addresses
     assert "another home directory" in other.err
 
 
+def test_one_node_and_a_device_are_a_network_too(
+    machine: Machine, tmp_path: Path, password_file: Path
+) -> None:
+    home = tmp_path / "small"
+    assert machine.quorate("up", "--nodes", "1", home=home).code == 0
+    try:
+        files = ["--backup-file", str(tmp_path / "backup"), "--password-file", str(password_file)]
+        made = machine.quorate("wallet", "create", *files, "--json", home=home)
+        assert made.code == 0, made.err
+        assert "1 of (node1)" in made.data["structure"]
+        assert machine.quorate("sign", "message", "x", "--yes", home=home).code == 0
+    finally:
+        assert machine.quorate("down", home=home).code == 0
+
+
 def test_a_machine_without_a_network_says_what_to_do(machine: Machine, tmp_path: Path) -> None:
     for command in (["wallet", "list"], ["down"], ["network"], ["sign", "message", "x"], ["login"]):
         ran = machine.quorate(*command, home=tmp_path / "empty")

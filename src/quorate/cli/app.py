@@ -16,6 +16,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
+    # One width everywhere, so that docs/cli.md can quote what is printed.
+    context_settings={"terminal_width": 100},
     epilog="State lives in QUORATE_HOME. Exit codes: 0 done, 2 usage, 3 this machine, 4 refused, "
     "5 too few nodes, 6 no result, 1 a mistake in Quorate.",
 )
@@ -47,7 +49,7 @@ def options(
 def up(
     nodes: Annotated[int | None, typer.Option(help="How many nodes a new network has (5).")] = None,
     degree: Annotated[
-        int | None, typer.Option(help="One more than this many nodes sign together (2).")
+        int | None, typer.Option(help="One more than this many nodes sign together (a majority).")
     ] = None,
     as_json: Json = False,
 ) -> None:

@@ -37,7 +37,7 @@ NETWORK_NAME: Final = "local"
 LOOPBACK: Final = "127.0.0.1"
 
 DEFAULT_NODES: Final = 5
-DEFAULT_DEGREE: Final = 2
+"""Of which three sign: one may lie and two may be down. Other sizes also sign with a majority by default."""
 
 MAX_LOCAL_NODES: Final = 30
 """Processes of 60 MB each on one machine; a committee has at most this many anyway."""
@@ -119,7 +119,8 @@ class LocalNetwork:
         with self._exclusive():
             if not self.exists:
                 report("making a network")
-                self._make(count or DEFAULT_NODES, DEFAULT_DEGREE if degree is None else degree)
+                size = DEFAULT_NODES if count is None else count
+                self._make(size, (size - 1) // 2 if degree is None else degree)
             else:
                 self._check_shape(count, degree)
             before = self.nodes()

@@ -34,7 +34,8 @@ Explain = Annotated[bool, typer.Option("--explain", help="Tell live who sends wh
 @sign_app.command()
 def ethereum(
     file: Annotated[
-        Path | None, typer.Argument(help="A transaction as JSON; options go before it.", dir_okay=False)
+        Path | None,
+        typer.Argument(help="A transaction as JSON; options win over it.", dir_okay=False),
     ] = None,
     to: Annotated[str | None, typer.Option(help="Recipient or contract.")] = None,
     value: Annotated[str | None, typer.Option(help="In wei, or with a unit: 0.1ether, 5gwei.")] = None,

@@ -27,7 +27,8 @@ def create(
         ),
     ] = "personal",
     backup_file: Annotated[
-        list[str] | None, typer.Option(help="Where the backup goes; NAME=FILE where there are several.")
+        list[str] | None,
+        typer.Option(metavar="FILE", help="Where the backup goes; NAME=FILE where there are several."),
     ] = None,
     password_file: Annotated[
         Path | None, typer.Option(help="Holds the backup's password; asked for otherwise.", dir_okay=False)
