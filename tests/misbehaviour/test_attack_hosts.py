@@ -7,49 +7,61 @@ cost two honest nodes something.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any
 
 import pytest
+import pytest_asyncio
 from tests.support.owner import Owner
 
 from quorate.account import KeyRecord
 from quorate.account.requests import OnlineRequest, PresignRequest
+from quorate.account.shards import shard_of
 from quorate.chains.ethereum.requests import message
 from quorate.chains.registry import Chains
 from quorate.clock import unix_time
 from quorate.encoding import encode
-from quorate.errors import Refused
+from quorate.errors import Abort, Refused
+from quorate.identity import account_id
+from quorate.node.callers import DeviceCaller
+from quorate.node.node import Node
+from quorate.primitives import extension, vole
 from quorate.primitives.parameters import STANDARD
 from quorate.schemes.ecdsa import (
     ONLINE,
     PRESIGN,
+    SIGN,
     Answer,
+    Derivation,
     Presignature,
     ReadyPresignature,
     Request,
+    Signature,
     Signer,
     combine,
     presign,
+    sign,
     suite,
     verify,
 )
-from quorate.session import Party
+from quorate.schemes.ecdsa.checks import extension_id, presigning_id
+from quorate.schemes.ecdsa.messages import Commitment, Extension, Opening
+from quorate.session import Party, SessionSpec
 from quorate.sharing.formation import Formed
 from quorate.testing.committee import LocalCommittee
+from quorate.transport.channel import MemoryChannel
+from quorate.transport.frames import Begin, Deliver, Frame, Nonce, Propose
+from quorate.vault.instances import MAX_UNVERIFIED, InstanceState
 
 CHAIN = "eip155:1"
 CHAINS = Chains()
 NODES = ("node1", "node2")
 SIGNERS = ("device", *NODES)
 
-
-@pytest.fixture
-async def committee(tmp_path: Path) -> AsyncIterator[LocalCommittee]:
-    made = LocalCommittee(tmp_path, size=3, degree=1)
-    yield made
-    await made.close()
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+module_fixture = pytest_asyncio.fixture(scope="module", loop_scope="module")
 
 
 @dataclass
@@ -77,18 +89,54 @@ class Customer:
         payload = message(text, CHAINS.address(CHAIN, self.record.public_key), CHAIN)
         return payload, CHAINS.decode(payload, self.record.public_key).digest
 
-    async def presign(self) -> Presignature:
+    def pairs(self) -> dict[str, Any]:
+        return {name: self.owner.pairs[name] for name in NODES}
+
+    async def sign(self, text: str, **how: Any) -> Signature:
+        payload, digest = self.payload(text)
+        proposal = self.owner.proposal(SIGN, SIGNERS, payload=payload, **self.fields())
+        signer = Signer.of(self.formed.share, SIGNERS)
+
+        async def run(party: Party) -> Signature | None:
+            return await sign(party, signer, self.pairs(), digest, combiner="device")
+
+        _, signature = await self.owner.run(proposal, SIGN, run, **how)
+        assert signature is not None
+        verify(self.record.point, digest, signature)
+        return signature
+
+    async def cheat(self, victim: str, **how: Any) -> None:
+        """Sign with an extension message to `victim` that fails its leak-bearing check."""
+        payload, _ = self.payload("cheat")
+        proposal = self.owner.proposal(SIGN, SIGNERS, payload=payload, **self.fields())
+        signer = Signer.of(self.formed.share, SIGNERS)
+
+        async def run(party: Party) -> None:
+            ssid = presigning_id(
+                party.session_id, party.path, signer.quorum, party.spec.suite, Derivation.ROOT
+            )
+            party.broadcast(Commitment(ssid, bytes(32)))
+            for peer, setup in self.pairs().items():
+                esid = extension_id(ssid, party.me, peer, setup.fingerprint)
+                _, body = vole.start(party.group, STANDARD, setup.receiver, esid, party.rng)
+                if peer == victim:
+                    body = body[:-1] + bytes([body[-1] ^ 1])
+                party.send(peer, Extension(setup.fingerprint, body))
+            await party.gather(Opening)
+
+        await self.owner.run(proposal, SIGN, run, **how)
+
+    async def presign(self, **how: Any) -> Presignature:
         expires = int(unix_time()) + 3600
         proposal = self.owner.proposal(
             PRESIGN, SIGNERS, payload=encode(PresignRequest(expires)), **self.fields()
         )
         signer = Signer.of(self.formed.share, SIGNERS)
-        pairs = {name: self.owner.pairs[name] for name in NODES}
 
         async def run(party: Party) -> Presignature:
-            return await presign(party, signer, pairs, expires=expires)
+            return await presign(party, signer, self.pairs(), expires=expires)
 
-        return (await self.owner.run(proposal, PRESIGN, run))[1]
+        return (await self.owner.run(proposal, PRESIGN, run, **how))[1]
 
     async def ask(self, presignature: bytes, text: str) -> tuple[Request, Mapping[str, Answer]]:
         """The nodes' answers from a presignature of this id, over our own key and payload."""
@@ -104,16 +152,84 @@ class Customer:
         return (await self.owner.run(proposal, ONLINE, run))[1]
 
 
+@module_fixture
+async def committee(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[LocalCommittee]:
+    made = LocalCommittee(tmp_path_factory.mktemp("committee"), size=3, degree=1)
+    yield made
+    await made.close()
+
+
+@module_fixture
+async def alice(committee: LocalCommittee) -> Customer:
+    return await Customer.of(committee, "alice")
+
+
+@module_fixture
+async def mallory(committee: LocalCommittee) -> Customer:
+    """A customer whose account shares alice's shard: logins are free, so it tries names until one does."""
+    wanted = shard_of(account_id(committee.network, "alice"))
+    names = (f"mallory{number}" for number in range(10_000))
+    name = next(name for name in names if shard_of(account_id(committee.network, name)) == wanted)
+    return await Customer.of(committee, name)
+
+
+class Held(MemoryChannel):
+    """A channel of a hub that does something of its own before it passes certain frames on."""
+
+    def __init__(
+        self, inner: MemoryChannel, kind: type[Frame], before: Callable[[], Awaitable[None]]
+    ) -> None:
+        self._inner, self._kind, self._before = inner, kind, before
+
+    async def send(self, frame: Frame) -> None:
+        if isinstance(frame, self._kind):
+            await self._before()
+        await self._inner.send(frame)
+
+    async def receive(self) -> Frame:
+        return await self._inner.receive()
+
+    async def close(self) -> None:
+        await self._inner.close()
+
+
+def once(action: Callable[[], Awaitable[object]]) -> Callable[[], Awaitable[None]]:
+    """The action before the first frame, nothing before the others."""
+    done = False
+
+    async def first() -> None:
+        nonlocal done
+        if not done:
+            done = True
+            await action()
+
+    return first
+
+
+def between(committee: LocalCommittee, customer: Customer) -> tuple[Any, Any]:
+    """How each of two nodes sees the instance they have for this customer's shard."""
+    shard = shard_of(customer.owner.account)
+    ends = []
+    for name, peer in (NODES, NODES[::-1]):
+        found = committee.nodes[name].vault.instances.statuses(peer)
+        ends.append(next(status for status in found if status.shard == shard))
+    return ends[0], ends[1]
+
+
+async def settled(nodes: Mapping[str, Node]) -> None:
+    """Wait until the nodes have noticed that hubs have gone."""
+    while any(node._running.total() for node in nodes.values()):
+        await asyncio.sleep(0.01)
+
+
 async def test_a_login_of_one_account_gets_no_answer_from_another_accounts_presignature(
-    committee: LocalCommittee,
+    alice: Customer, mallory: Customer
 ) -> None:
     """Who holds a stolen device and one node's help lacks the victim's login, and brings its own instead.
 
     Ids of presignatures are known to every signer. If a node checked only that the caller may use the key
     *named in the session*, these answers and the stolen device's part would be the victim's signature.
     """
-    alice = await Customer.of(committee, "alice")
-    mallory = await Customer.of(committee, "mallory")
     stolen = await alice.presign()
     with pytest.raises(Refused) as refused:
         request, answers = await mallory.ask(stolen.id, "all of it to mallory")
@@ -123,3 +239,130 @@ async def test_a_login_of_one_account_gets_no_answer_from_another_accounts_presi
     # nor is it burned by the attempt: the owner still signs with it
     request, answers = await alice.ask(stolen.id, "rent")
     verify(alice.record.point, request.digest, combine(ReadyPresignature(stolen), request, answers))
+
+
+async def hang_up(customer: Customer, nodes: tuple[str, ...], payload: bytes, **changes: Any) -> None:
+    """Begin a signing session with some of its nodes, invent the nonces of the others, and go."""
+    owner = customer.owner
+    proposal = replace_spec(owner.proposal(SIGN, SIGNERS, payload=payload, **customer.fields()), **changes)
+    channels = {name: await owner.committee.connect(name) for name in nodes}
+    nonces = dict.fromkeys(SIGNERS, bytes(32))
+    for name, channel in channels.items():
+        await channel.send(Propose("device", owner.token, proposal))
+        frame = await channel.receive()
+        assert isinstance(frame, Nonce), frame
+        nonces[name] = frame.nonce
+    spec = proposal.with_nonces(nonces)
+    roster = owner.roster(SIGNERS)
+    for channel in channels.values():
+        await channel.send(
+            Begin(spec, tuple(roster[n].to_bytes() for n in spec.parties), owner.keys.sign(spec.id))
+        )
+        await channel.receive()
+        await channel.close()
+    await settled(owner.committee.nodes)
+
+
+def replace_spec(spec: SessionSpec, **changes: Any) -> SessionSpec:
+    values = {name: getattr(spec, name) for name in SessionSpec.__struct_fields__}
+    return SessionSpec(**{**values, **changes})
+
+
+@pytest.mark.parametrize("nodes", [("node2",), ("node1",), NODES], ids=str)
+@pytest.mark.parametrize("changes", [{}, {"version": 2}], ids=["begun", "refused"])
+async def test_sessions_begun_and_left_use_up_nothing_that_two_honest_nodes_share(
+    committee: LocalCommittee,
+    alice: Customer,
+    mallory: Customer,
+    nodes: tuple[str, ...],
+    changes: dict[str, Any],
+) -> None:
+    """Were they counted for ever, eight of them at the node that waits for the other's setups would part the
+    pair for every account of the shard, at the price of eight connections a day."""
+    await alice.sign("first")
+    before = between(committee, alice)
+    for _ in range(MAX_UNVERIFIED + 1):
+        await hang_up(mallory, nodes, mallory.payload("nothing")[0], **changes)
+    after = between(committee, alice)
+    assert [end.unverified for end in after] == [0, 0]
+    assert [end.generation for end in after] == [end.generation for end in before]
+    await alice.sign("second")
+
+
+async def test_a_hub_that_lets_two_nodes_take_different_setups_of_theirs_costs_them_nothing(
+    committee: LocalCommittee, alice: Customer, mallory: Customer
+) -> None:
+    """It tells one node to begin, waits for the daily replacement, and tells the other. Both see that they
+    differ; neither may freeze the fresh instance or lose the presignatures of everybody in the shard."""
+    prepared = await alice.presign()
+    first = committee.nodes["node1"]
+    shard = shard_of(mallory.owner.account)
+
+    async def replaced() -> None:
+        while not between(committee, mallory)[0].unverified:
+            await asyncio.sleep(0.01)  # until node1 has loaded what it holds
+        await first.pairs.make("node2", shard, first._open_setup)
+
+    held = Held(await committee.connect("node2"), Begin, replaced)
+    with pytest.raises(Abort):
+        await mallory.sign("whatever", extra={"node2": held})
+    await settled(committee.nodes)
+    await mallory.sign("goes on")
+    assert [end.state for end in between(committee, alice)] == [InstanceState.ACTIVE] * 2
+    request, answers = await alice.ask(prepared.id, "rent")
+    verify(alice.record.point, request.digest, combine(ReadyPresignature(prepared), request, answers))
+
+
+async def test_a_presignature_that_a_quarantine_overtakes_is_not_stored(
+    committee: LocalCommittee, alice: Customer
+) -> None:
+    node, shard = committee.nodes["node1"], shard_of(alice.owner.account)
+    rounds = 0
+
+    async def frozen() -> None:
+        nonlocal rounds
+        rounds += 1
+        if rounds == 3:  # the device's and node2's round 1 have passed; its round 2 is next
+            await node.worker(lambda: node.pairs.freeze("node2", shard, "another check", leak_bearing=False))
+
+    held = Held(await committee.connect("node1"), Deliver, frozen)
+    with pytest.raises(Abort):
+        await alice.presign(extra={"node1": held})
+    key = alice.record.key.hex()
+    assert not node.vault.presignatures.ready(key, alice.record.epoch, SIGNERS, unix_time())
+    await node.ensure("node2", shard)
+    await alice.sign("afterwards")
+
+
+async def test_sessions_side_by_side_learn_one_bit_of_delta_and_not_one_each(
+    committee: LocalCommittee, alice: Customer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A device plays the cheating receiver in several sessions at once, all loaded before the first fails."""
+    node, owner, count = committee.nodes["node1"], alice.owner, 4
+    setup = owner.pairs["node1"].receiver.fingerprint()  # in which node1 is the sender
+    checks, loaded = [], asyncio.Barrier(count)
+    real = extension.send
+
+    def counted(state: Any, *arguments: Any) -> Any:
+        if state.fingerprint() == setup:
+            checks.append(state)
+        return real(state, *arguments)
+
+    monkeypatch.setattr(extension, "send", counted)
+
+    async def cheat() -> None:
+        held = Held(await committee.connect("node1"), Deliver, once(loaded.wait))
+        with pytest.raises(Abort):
+            await alice.cheat("node1", extra={"node1": held})
+
+    await asyncio.gather(*(cheat() for _ in range(count)))
+    await settled(committee.nodes)
+    assert len(checks) == 1
+    peer = DeviceCaller(owner.account, owner.keys.public, 0).peer
+    with node.vault.transaction() as tx:
+        assert tx.query("SELECT COUNT(*) FROM instance_failures WHERE peer = ?", (peer,)) == [(1,)]
+    assert node.vault.instances.suspension(peer) is None
+    # the owner logs in again, sets up afresh, and goes on
+    owner.token = committee.token("alice", owner.keys.public, later=2)
+    await owner.set_up("node1")
+    await alice.sign("afterwards")

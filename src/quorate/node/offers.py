@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 from quorate.account.shards import DEVICE_SHARD, shard_of
 from quorate.chains.registry import Chains
 from quorate.clock import Clock
 from quorate.encoding import decode
 from quorate.entropy import Rng
-from quorate.errors import Malformed, QuorateError, Refused, Suspicion, Unavailable
+from quorate.errors import LimitExceeded, Malformed, QuorateError, Refused, Suspicion, Unavailable
 from quorate.groups import SECP256K1
 from quorate.node.callers import Caller, DeviceCaller
 from quorate.node.config import NodeConfig
@@ -25,11 +25,14 @@ from quorate.node.pairs import Pairs
 from quorate.node.policy import Policy
 from quorate.primitives.parameters import STANDARD
 from quorate.schemes.ecdsa import SETUP, PairSetup, StaleSetup, set_up, suite
-from quorate.session import KeyPair, PublicKeys, Session, SessionSpec
+from quorate.session import KeyPair, Party, ProtocolRun, PublicKeys, Session, SessionSpec
 from quorate.transport.host import Hosted
 from quorate.vault import Vault
 
 T = TypeVar("T")
+
+Partners: TypeAlias = Mapping[str, tuple[str, PairSetup]]
+"""By party name: what our tables call it, and the OT setup we have with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,30 +69,63 @@ class Offer(Protocol):
 
 @dataclass(slots=True)
 class Run(Hosted):
-    """A hosted session with what happens at its end. `partners`: party name -> how our tables call it."""
+    """A hosted session with what happens at its end."""
 
     session: Session[Any]
     services: Services
     on_finish: Callable[[Any], bytes]
-    partners: Mapping[str, tuple[str, PairSetup]] = field(default_factory=dict)
+    partners: Partners = field(default_factory=dict)
+    counted: bool = True
 
     def finish(self) -> bytes:
-        for peer, setup in self.partners.values():
-            self.services.pairs.end_session(peer, setup)
+        self._uncount()
         return self.on_finish(self.session.result())
 
     def fail(self, error: QuorateError) -> None:
-        """Quarantine what our own check has found. A failure that others report freezes nothing here:
-        anybody could then separate two honest parties."""
-        if self.session.error is not error or not isinstance(error, Suspicion | StaleSetup):
-            return
-        leak = isinstance(error, Suspicion) and error.leak_bearing
-        if not leak and isinstance(error, Suspicion):
-            return
-        for name in error.parties:
-            if name in self.partners:
-                peer, setup = self.partners[name]
-                self.services.pairs.freeze(peer, setup.shard, str(error)[:200], leak_bearing=leak)
+        """What a session leaves behind that did not finish. Its end is nobody's offence: a hub that hangs up
+        must not use up what two honest nodes have between them, and a failure that others report freezes
+        nothing here, or anybody could separate them."""
+        found_here = self.session.error is error
+        self.session.abandon(error)  # nothing of it is checked after this
+        self._uncount()
+        if found_here and isinstance(error, StaleSetup):
+            for name in error.parties:
+                if name in self.partners:
+                    peer, setup = self.partners[name]
+                    self.services.pairs.differs(peer, setup)
+
+    def _uncount(self) -> None:
+        """Once: a `finish` that could not store its result is followed by `fail`."""
+        if self.counted:
+            self.counted = False
+            for peer, setup in self.partners.values():
+                self.services.pairs.end_session(peer, setup)
+
+
+def watched(services: Services, partners: Partners, run: ProtocolRun[T]) -> ProtocolRun[T]:
+    """`run`, with every leak that a check of ours finds stored in the very step that finds it.
+
+    Before anybody is answered, and before another session's step can follow: those on the same instance then
+    refuse (`refuse_frozen`) to run the check that would leak the next bit.
+    """
+
+    async def guarded(party: Party) -> T:
+        try:
+            return await run(party)
+        except Suspicion as error:
+            for name in error.parties:
+                if name in partners and error.leak_bearing:
+                    peer, setup = partners[name]
+                    services.pairs.freeze(peer, setup.shard, str(error)[:200], leak_bearing=True)
+            raise
+
+    return guarded
+
+
+def refuse_frozen(services: Services, partners: Partners) -> None:
+    """Raises `Unavailable` if one of these instances was frozen since it was loaded."""
+    for peer, setup in partners.values():
+        services.pairs.refuse_frozen(peer, setup)
 
 
 class SetupOffer:
@@ -138,7 +174,10 @@ class SetupOffer:
 async def partners_of(
     services: Services, caller: DeviceCaller, spec: SessionSpec
 ) -> dict[str, tuple[str, PairSetup]]:
-    """Our OT setup with every other signer, each use counted durably. Raises `Refused` or `Missing`."""
+    """Our OT setup with every other signer, each use counted durably. Raises `Refused` or `Missing`.
+
+    Call it last before the session can start: what is counted is uncounted by a `Run`, and by nothing else.
+    """
     shard = shard_of(caller.account)
     others = [name for name in spec.parties if name != services.me]
     for name in others:
@@ -151,15 +190,18 @@ def _take_pairs(
     services: Services, caller: DeviceCaller, others: list[str], shard: int
 ) -> dict[str, tuple[str, PairSetup]]:
     found = {}
-    for name in others:
-        is_node = name in services.config.committee
-        peer, where = (name, shard) if is_node else (caller.peer, DEVICE_SHARD)
-        try:
-            setup = services.pairs.load(peer, where)
-        except Unavailable as error:
-            code = "login-again" if error.remedy == "quarantine" else "no-instance"
-            raise Refused(str(error), code=code, parties=[services.me, name], remedy=error.remedy) from None
-        found[name] = (peer, setup)
-    for peer, setup in found.values():
-        services.pairs.begin_session(peer, setup)
+    # All are counted or none is: what a refusal left counted would be used up by asking again and again.
+    with services.vault.transaction():
+        for name in others:
+            is_node = name in services.config.committee
+            peer, where = (name, shard) if is_node else (caller.peer, DEVICE_SHARD)
+            try:
+                setup = services.pairs.load(peer, where)
+                services.pairs.begin_session(peer, setup)
+            except (Unavailable, LimitExceeded) as error:
+                code = "login-again" if error.remedy == "quarantine" else "no-instance"
+                raise Refused(
+                    str(error), code=code, parties=[services.me, name], remedy=error.remedy
+                ) from None
+            found[name] = (peer, setup)
     return found

@@ -50,6 +50,7 @@ class Pairs:
         self._log = log
         self._making: dict[tuple[str, int], asyncio.Task[None]] = {}
         self._tried: dict[tuple[str, int], int] = {}
+        self._differed: dict[tuple[str, int], int] = {}
 
     # --- storage (in the worker thread) --------------------------------------------------------------
 
@@ -69,8 +70,25 @@ class Pairs:
         self._vault.instances.begin_session(peer, setup.shard, _KEPT_UNDER, setup.generation)
 
     def end_session(self, peer: str, setup: PairSetup) -> None:
-        """The check of that use has passed."""
+        """That use is over: its check has passed, or is never made."""
         self._vault.instances.end_session(peer, setup.shard, _KEPT_UNDER, setup.generation)
+
+    def refuse_frozen(self, peer: str, setup: PairSetup) -> None:
+        """Raises `Unavailable` if the instance was frozen since it was loaded."""
+        self._vault.instances.refuse_frozen(peer, setup.shard, _KEPT_UNDER, setup.generation)
+
+    def differs(self, peer: str, setup: PairSetup) -> None:
+        """The other end came with another setup (docs/protocols/ecdsa.md, step 2.2).
+
+        Given up only when this happens to one setup twice. Once, it was most likely being replaced: were it
+        given up then, the next session would meet the replacement of that at one end only, and so on. And a
+        hub can let two honest ends differ, by telling one of them to begin before a replacement.
+        """
+        key = peer, setup.shard
+        if self._differed.get(key) == setup.generation:
+            reason = "the other end holds another setup"
+            self._vault.instances.retire(peer, setup.shard, _KEPT_UNDER, setup.generation, reason)
+        self._differed[key] = setup.generation
 
     def freeze(self, peer: str, shard: int, reason: str, *, leak_bearing: bool) -> None:
         """Quarantine the instance, durably; notes when, so that only a later login ends it."""

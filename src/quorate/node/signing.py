@@ -7,6 +7,7 @@ presignature is consumed, durably and for exactly this request, before the sessi
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Final, TypeVar
 
 from quorate.account import KeyRecord
@@ -14,7 +15,7 @@ from quorate.account.requests import OnlineRequest, PresignRequest
 from quorate.encoding import decode
 from quorate.errors import AlreadyUsed, Malformed, Refused, Unavailable
 from quorate.node.callers import Caller, DeviceCaller
-from quorate.node.offers import Run, Services, partners_of
+from quorate.node.offers import Run, Services, partners_of, refuse_frozen, watched
 from quorate.node.policy import Asked
 from quorate.primitives.parameters import STANDARD
 from quorate.schemes.ecdsa import (
@@ -22,6 +23,7 @@ from quorate.schemes.ecdsa import (
     PRESIGN,
     SIGN,
     Answer,
+    PairSetup,
     Presignature,
     ReadyPresignature,
     Request,
@@ -61,13 +63,16 @@ class SignOffer:
         device = as_device(caller)
         record, digest = await services.worker(self._judge, caller, spec)
         signer = await services.worker(signer_of, services, record, spec)
-        partners = await partners_of(services, device, spec)
-        pairs = {name: setup for name, (_, setup) in partners.items()}
+        partners: dict[str, tuple[str, PairSetup]] = {}
 
         async def run(party: Party) -> None:
-            await sign(party, signer, pairs, digest, combiner=device.name)
+            pairs = {name: setup for name, (_, setup) in partners.items()}
+            still_usable = partial(refuse_frozen, services, partners)
+            await sign(party, signer, pairs, digest, combiner=device.name, still_usable=still_usable)
 
-        return Run(session_of(services, SIGN, spec, roster, record, run), services, _nothing, partners)
+        session = session_of(services, SIGN, spec, roster, record, watched(services, partners, run))
+        partners.update(await partners_of(services, device, spec))
+        return Run(session, services, _nothing, partners)
 
 
 class PresignOffer:
@@ -96,26 +101,32 @@ class PresignOffer:
         device = as_device(caller)
         record, expires = await services.worker(self._judge, caller, spec)
         signer = await services.worker(signer_of, services, record, spec)
-        partners = await partners_of(services, device, spec)
-        pairs = {name: setup for name, (_, setup) in partners.items()}
+        partners: dict[str, tuple[str, PairSetup]] = {}
 
         async def run(party: Party) -> Presignature:
-            return await presign(party, signer, pairs, expires=expires)
+            pairs = {name: setup for name, (_, setup) in partners.items()}
+            still_usable = partial(refuse_frozen, services, partners)
+            return await presign(party, signer, pairs, expires=expires, still_usable=still_usable)
 
         def keep(made: Presignature) -> bytes:
-            services.vault.presignatures.put(
-                made.id,
-                made.to_bytes(),
-                key=record.key.hex(),
-                epoch=record.epoch,
-                signers=spec.parties,
-                pairs={peer: setup.shard for peer, setup in partners.values()},
-                expires=expires,
-                now=services.clock(),
-            )
+            with services.vault.transaction():
+                # a quarantine has burned what was stored by then; what it came too early for is not stored
+                refuse_frozen(services, partners)
+                services.vault.presignatures.put(
+                    made.id,
+                    made.to_bytes(),
+                    key=record.key.hex(),
+                    epoch=record.epoch,
+                    signers=spec.parties,
+                    pairs={peer: setup.shard for peer, setup in partners.values()},
+                    expires=expires,
+                    now=services.clock(),
+                )
             return made.id
 
-        return Run(session_of(services, PRESIGN, spec, roster, record, run), services, keep, partners)
+        session = session_of(services, PRESIGN, spec, roster, record, watched(services, partners, run))
+        partners.update(await partners_of(services, device, spec))
+        return Run(session, services, keep, partners)
 
 
 class OnlineOffer:

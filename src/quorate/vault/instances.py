@@ -175,11 +175,40 @@ class Instances:
             self._count(tx, status, unverified=1, sessions=1)
 
     def end_session(self, peer: str, shard: int, direction: Direction, generation: int) -> None:
-        """The check of one counted message has passed. A session that dies instead stays counted."""
+        """The check of one counted message is no longer outstanding.
+
+        It has passed, or its session is closed in another way and never makes it. Only a session that dies
+        with the process stays counted. Counting abandoned ones too was rejected: a stranger who opens eight
+        and hangs up would use up the instance of two honest parties.
+        """
         with self._rows.storage.transaction() as tx:
             status = self._status(tx, peer, shard, direction, for_update=True)
             if status is not None and status.generation == generation and status.unverified > 0:
                 self._count(tx, status, unverified=-1, sessions=0)
+
+    def refuse_frozen(self, peer: str, shard: int, direction: Direction, generation: int) -> None:
+        """Raises `Unavailable` if this generation is in quarantine, or the pair suspended.
+
+        For a session that loaded the instance before that: it asks again before its check runs, or sessions
+        side by side would leak a bit each after the first has failed. One on an instance that was merely
+        replaced may finish.
+        """
+        with self._rows.storage.transaction() as tx:
+            self._refuse_suspended(tx, peer)
+            row = tx.query_one(_SELECT + _ONE, (peer, shard, direction, generation))
+        if row is not None and _status_of(row).state is InstanceState.QUARANTINED:
+            raise _frozen(_status_of(row))
+
+    def retire(self, peer: str, shard: int, direction: Direction, generation: int, reason: str) -> None:
+        """Take one generation out of use because the other end has lost it; a newer one stays as it is.
+
+        No quarantine: nobody has failed a check, and presignatures made over it stay good.
+        """
+        with self._rows.storage.transaction() as tx:
+            status = self._status(tx, peer, shard, direction, for_update=True)
+            if status is None or (status.generation, status.state) != (generation, InstanceState.ACTIVE):
+                return
+            self._leave(tx, status, InstanceState.RETIRED, reason)
 
     def due(self, now: float) -> list[InstanceStatus]:
         """ACTIVE instances that want fresh base OT, by age, by sessions, or by unverified messages."""
@@ -273,11 +302,7 @@ class Instances:
                 f"there is no OT instance with {peer} (shard {shard}); set one up", remedy=Remedy.RETRY
             )
         if status.state is InstanceState.QUARANTINED:
-            raise Unavailable(
-                f"the OT instance with {peer} (shard {shard}) is in quarantine since a check failed "
-                f"({status.reason}); both must authenticate again and set up afresh",
-                remedy=Remedy.QUARANTINE,
-            )
+            raise _frozen(status)
         if generation not in (None, status.generation):
             raise Unavailable(
                 f"the OT instance with {peer} (shard {shard}) was replaced meanwhile; begin again",
@@ -316,6 +341,14 @@ class Instances:
                 f"signing with {peer} is suspended after {FAILURES_BEFORE_SUSPENSION} failed checks in a day "
                 f"(the last: {found[0]}); an operator must look into it and reinstate the pair"
             )
+
+
+def _frozen(status: InstanceStatus) -> Unavailable:
+    return Unavailable(
+        f"the OT instance with {status.peer} (shard {status.shard}) is in quarantine since a check failed "
+        f"({status.reason}); both must authenticate again and set up afresh",
+        remedy=Remedy.QUARANTINE,
+    )
 
 
 def _status_of(row: Sequence[object]) -> InstanceStatus:

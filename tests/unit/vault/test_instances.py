@@ -208,3 +208,40 @@ def test_an_instance_put_back_under_another_generation_does_not_open(vault: Vaul
         tx.execute("UPDATE instances SET body = ? WHERE direction = 'sender' AND generation = 2", (row[0],))
     with pytest.raises(ProofRejected):
         vault.instances.load("n2", 7, SENDER)
+
+
+def test_a_session_that_loaded_an_instance_learns_that_it_was_frozen(
+    vault: Vault, open_again: OpenVault
+) -> None:
+    store(vault, 1)
+    vault.instances.refuse_frozen("n2", 7, SENDER, 1)
+    vault.instances.quarantine("n2", 7, "check", now=NOW)
+    store(vault, 2)
+    for reader in (vault, open_again()):
+        with pytest.raises(Unavailable, match="quarantine"):
+            reader.instances.refuse_frozen("n2", 7, SENDER, 1)
+        reader.instances.refuse_frozen("n2", 7, SENDER, 2)
+
+
+def test_a_session_on_a_replaced_instance_may_finish_unless_the_pair_is_suspended(vault: Vault) -> None:
+    store(vault, 1)
+    store(vault, 2)
+    vault.instances.refuse_frozen("n2", 7, SENDER, 1)
+    for number in range(FAILURES_BEFORE_SUSPENSION):
+        vault.instances.quarantine("n2", 9, "check", now=NOW + number)
+    with pytest.raises(Unavailable, match="suspended"):
+        vault.instances.refuse_frozen("n2", 7, SENDER, 1)
+
+
+def test_what_the_other_end_has_lost_is_given_up_without_a_quarantine(vault: Vault) -> None:
+    store(vault, 1)
+    store(vault, 2)
+    vault.instances.retire("n2", 7, SENDER, 1, "an older one")
+    vault.instances.load("n2", 7, SENDER)
+    put_presignature(vault, b"\x01" * 32, pairs={"n2": 7})
+    vault.instances.retire("n2", 7, SENDER, 2, "the other end holds another")
+    with pytest.raises(Unavailable) as gone:
+        vault.instances.load("n2", 7, SENDER)
+    assert gone.value.remedy is Remedy.RETRY
+    assert vault.presignatures.ready(KEY, 1, SIGNERS, NOW) == [b"\x01" * 32]
+    store(vault, 3)

@@ -8,11 +8,15 @@ itself can be shown to anybody; what only one peer may read is sealed to it.
 Assumes that the session's parties are exactly the quorum, that the host leases each OT instance to one
 session at a time and counts unverified messages, and that it *stores* a leak-bearing `Suspicion` before it
 answers anybody. Never journaled: a session that crashes is lost, and so is its presignature.
+
+A host that runs sessions side by side on one instance passes `still_usable`. It is called when all of round
+1 has come, directly before the leak-bearing checks, and raises if an instance was frozen since it was loaded:
+without it each of those sessions would leak a bit after the first has failed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from quorate.errors import CheckFailed, LocalError, Malformed, Suspicion
@@ -43,6 +47,7 @@ async def presign(
     parameters: OTParameters = STANDARD,
     derivation: Derivation = Derivation.ROOT,
     expires: int = 0,
+    still_usable: Callable[[], None] | None = None,
 ) -> Presignature:
     """Make our share of one presignature with the quorum of `signer`; `pairs` holds our OT setup with each.
 
@@ -55,6 +60,9 @@ async def presign(
     secrets = run.first_round()
     commitments = await party.gather(Commitment)
     extensions = await party.gather(Extension)
+    run.agree(commitments, extensions)
+    if still_usable is not None:
+        still_usable()
     sent = run.second_round(secrets, commitments, extensions)
     openings = await party.gather(Opening)
     multiplications = await party.gather(Multiplication)
@@ -121,15 +129,29 @@ class _Run:
             party.send(peer, Extension(setup.fingerprint, body))
         return _Secrets(nonce, nonce_point, salt, group.random_scalar(party.rng), started)
 
+    def agree(
+        self, commitments: Mapping[PartyId, Commitment], extensions: Mapping[PartyId, Extension]
+    ) -> None:
+        """Step 2.2: same session, same records, same instance, or nothing is checked at all."""
+        for peer in self.party.others:
+            pair = sorted((self.party.me, peer))
+            if commitments[peer].ssid != self.ssid:
+                what = "differ in their records of the key (public shares, signers, suite)"
+                raise Disagreement(f"{' and '.join(pair)} {what}", parties=pair, step="2.2")
+            if extensions[peer].instance != self.pairs[peer].fingerprint:
+                raise StaleSetup(f"{' and '.join(pair)} come with different setups", parties=pair, step="2.2")
+        wanted = vole.message_lengths(self.group, self.parameters)[0]
+        short = [peer for peer, message in extensions.items() if len(message.body) != wanted]
+        self.party.blame(Extension, short, f"its multiplication message is not of {wanted} bytes", step="2.2")
+
     def second_round(
         self,
         secrets: _Secrets,
         commitments: Mapping[PartyId, Commitment],
         extensions: Mapping[PartyId, Extension],
     ) -> _Sent:
-        """Steps 2.2 to 2.5: multiply as sender by r_i and sk_i; open R_i."""
+        """Steps 2.3 to 2.5: multiply as sender by r_i and sk_i; open R_i."""
         party, group = self.party, self.group
-        self._agree(commitments, extensions)
         values = {name: message.commitment for name, message in commitments.items()}
         first_round = checks.round_one(self.ssid, {**values, party.me: self.own_commitment})
         # 2.3
@@ -228,21 +250,6 @@ class _Run:
             self._entropy_key(sent.entropy, multiplications),
             expires,
         )
-
-    def _agree(
-        self, commitments: Mapping[PartyId, Commitment], extensions: Mapping[PartyId, Extension]
-    ) -> None:
-        """Step 2.2: same session, same records, same instance, or nothing is checked at all."""
-        for peer in self.party.others:
-            pair = sorted((self.party.me, peer))
-            if commitments[peer].ssid != self.ssid:
-                what = "differ in their records of the key (public shares, signers, suite)"
-                raise Disagreement(f"{' and '.join(pair)} {what}", parties=pair, step="2.2")
-            if extensions[peer].instance != self.pairs[peer].fingerprint:
-                raise StaleSetup(f"{' and '.join(pair)} come with different setups", parties=pair, step="2.2")
-        wanted = vole.message_lengths(self.group, self.parameters)[0]
-        short = [peer for peer, message in extensions.items() if len(message.body) != wanted]
-        self.party.blame(Extension, short, f"its multiplication message is not of {wanted} bytes", step="2.2")
 
     def _multiply(
         self, peer: PartyId, extension: Extension, nonce: Scalar, key: Scalar
