@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import traceback
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -222,6 +223,15 @@ def make_app(node: Node) -> Litestar:
     async def provide_node() -> Node:
         return node
 
+    def explain_any(request: Request[Any, Any, Any], error: Exception) -> Response[ErrorBody]:
+        if isinstance(error, RecursionError):  # JSON nested as deep as the body is long
+            return _explain(request, Malformed("the body is nested too deeply"))
+        # The place of a mistake in our code may be logged; its text may quote what the caller sent.
+        place = traceback.extract_tb(error.__traceback__)[-1:]
+        where = f"{place[0].name}:{place[0].lineno}" if place else ""
+        node.log("mistake", error=type(error).__name__, where=where)
+        return Response(ErrorBody("internal", "this node has made a mistake", "retry"), status_code=500)
+
     async def stop(_: Litestar) -> None:
         await node.close()
 
@@ -231,7 +241,11 @@ def make_app(node: Node) -> Litestar:
     return Litestar(
         route_handlers=[health, ready, metrics, network, challenge, wallets, instances, live, sessions],
         dependencies={"node": provide_node},
-        exception_handlers={QuorateError: _explain, HTTPException: _explain_http},
+        exception_handlers={
+            QuorateError: _explain,
+            HTTPException: _explain_http,
+            Exception: explain_any,
+        },
         on_startup=[start],
         on_shutdown=[stop],
         request_max_body_size=MAX_BODY_BYTES,
