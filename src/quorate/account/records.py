@@ -18,6 +18,7 @@ from quorate.groups import Group, Point
 from quorate.groups.registry import group_named
 from quorate.session import PublicKeys, SessionSpec, roster_digest
 from quorate.sharing.access import AccessStructure
+from quorate.sharing.expression import MAX_EXPRESSION
 
 Digest = Annotated[bytes, msgspec.Meta(min_length=32, max_length=32)]
 Keys = Annotated[bytes, msgspec.Meta(min_length=65, max_length=65)]
@@ -74,7 +75,7 @@ class KeyRecord(Canonical, frozen=True):
     epoch: Annotated[int, msgspec.Meta(ge=0, le=(1 << 32) - 1)]
     public_key: Encoded
     chain_code: Digest
-    structure: Annotated[str, msgspec.Meta(max_length=1024)]
+    structure: Annotated[str, msgspec.Meta(max_length=MAX_EXPRESSION)]
     committee: Annotated[tuple[Member, ...], msgspec.Meta(max_length=32)]
     factors: Annotated[tuple[Factor, ...], msgspec.Meta(max_length=32)]
     state: State

@@ -17,16 +17,14 @@ from quorate.encoding import decode
 from quorate.errors import Malformed, ProofRejected, Refused
 from quorate.groups import group_named
 from quorate.node.callers import Caller, DeviceCaller
+from quorate.node.keybook import pool_place
 from quorate.node.offers import Run, Services
 from quorate.session import Party, PublicKeys, Session, SessionSpec
 from quorate.sharing.formation import DECLARATION, FormationRequest, Formed, form_as_node
 from quorate.sharing.generation import GeneratedKey
 from quorate.sharing.statements import KeyFormed, KeyLive, Prepared, to_sign, verify_certificate
 from quorate.transport.host import Hosted
-from quorate.vault.rows import Place
 
-POOL_TABLE: Final = "pool"
-POOL_SCOPE: Final = "pool"
 FIRST_EPOCH: Final = "first-epoch"
 PLAIN: Final = b"plain"
 
@@ -60,7 +58,7 @@ class FormOffer:
             raise Refused("forming needs all nodes, the device, and a curve we know", code="parties")
         if request.keys not in (1, 2):
             raise Refused("one key, and at most one spare for the first refresh", code="payload")
-        services.keybook.check_room(caller.account)
+        services.keybook.check_room(caller.account, services.clock())
         return request
 
     async def open(self, caller: Caller, spec: SessionSpec, roster: Mapping[str, PublicKeys]) -> Hosted:
@@ -83,33 +81,33 @@ class FormOffer:
 
         def keep(formed: Formed) -> bytes:
             record = formed_record(formed, roster)
+            account, spares = record.account, formed.keys[1:]
+            statement = to_sign(formed.statement)
             with services.vault.transaction():
-                services.keybook.stage(record, formed.share)
-                for spare in formed.keys[1:]:
-                    services.vault.put(pool_place(services.me, spare.key_id), spare.to_bytes())
+                services.keybook.stage(record, formed.share, statement)
+                ids = [spare.key_id for spare in spares]
+                services.keybook.begin(account, record.key, ids, services.clock())
+                for spare in spares:
+                    services.vault.put(pool_place(services.me, account, spare.key_id), spare.to_bytes())
             services.log("formed", key=record.key)
-            return services.identity.sign(to_sign(formed.statement))
+            return services.identity.sign(statement)
 
         return Run(session, services, keep)
 
 
-def pool_place(me: str, key_id: bytes) -> Place:
-    """Where a node keeps its part of a generated key that no wallet uses yet."""
-    return Place(POOL_TABLE, key_id.hex(), owner=me, scope=f"{POOL_SCOPE}:{key_id.hex()}")
-
-
-def spare_key(services: Services, key_id: bytes) -> GeneratedKey:
-    """Our part of an unused key. Raises `Refused` with code ``pool``."""
-    kept = services.vault.get(pool_place(services.me, key_id))
+def spare_key(services: Services, account: bytes, key_id: bytes) -> GeneratedKey:
+    """Our part of an unused key of this account. Raises `Refused` with code ``pool``."""
+    kept = services.vault.get(pool_place(services.me, account, key_id))
     if kept is None:
         raise Refused("that spare key is not here, or was used", code="pool", parties=[services.me])
     return GeneratedKey.from_bytes(kept)
 
 
 def claim_first_epoch(services: Services, key_id: bytes, way: bytes) -> None:
-    """Decide, once for ever at this node, how a formed key becomes live: as it is, or by one refresh.
+    """Decide, once for ever at this node, how a formed key becomes live: as it is, or by this one refresh.
 
-    Otherwise a device could make both live, each at some of the nodes. Raises `Refused`.
+    `way` is `PLAIN`, or the hash of the refresh's request. Otherwise a device could make several first
+    epochs, each live at some of the nodes. Raises `Refused`.
     """
     if services.vault.slots.write_once(FIRST_EPOCH, key_id.hex(), way) != way:
         raise Refused(
@@ -122,8 +120,15 @@ def claim_first_epoch(services: Services, key_id: bytes, way: bytes) -> None:
 def make_live(services: Services, wanted: LiveRequest) -> tuple[KeyLive, bytes]:
     """Adopt the staged epoch that a certificate speaks of; our signed KEY-LIVE. Runs in the worker.
 
-    Raises `Refused`: certificate short or false, nothing staged here, staged something else.
+    Raises `Refused`: certificate short or false, nothing staged here, staged something else; or the database
+    was restored, and what it holds may be long past.
     """
+    if services.vault.rolled_back:
+        raise Refused(
+            f"{services.me} was restored from an older copy and waits for its operator",
+            code="rolled-back",
+            parties=[services.me],
+        )
     statement = wanted.statement
     config = services.config
     try:
@@ -131,15 +136,13 @@ def make_live(services: Services, wanted: LiveRequest) -> tuple[KeyLive, bytes]:
     except (ProofRejected, Malformed) as error:
         raise Refused(str(error), code="certificate", parties=[services.me]) from None
     epoch = statement.epoch if isinstance(statement, Prepared) else 0
-    record = services.keybook.staged(statement.key_id, epoch)
+    staged = services.keybook.staged(statement.key_id, epoch)
+    record = staged.record
+    # The whole statement, not some of its fields: two refreshes of one key may agree in all but their line.
+    if staged.statement != to_sign(statement):
+        raise Refused("another epoch than the certified one is staged here", code="staged")
     if isinstance(statement, KeyFormed):
         claim_first_epoch(services, statement.key_id, PLAIN)
-    if (record.structure, record.public_key, record.account) != (
-        statement.structure,
-        statement.public_key,
-        statement.account,
-    ):
-        raise Refused("another epoch than the certified one is staged here", code="staged")
     services.keybook.adopt(record)
     live = KeyLive(
         record.network,

@@ -6,20 +6,40 @@ a crash a node holds the old epoch whole or the new one whole.
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Sequence
+from typing import Annotated, Final
+
+import msgspec
 
 from quorate.account import KeyRecord, State
-from quorate.encoding import decode, encode
-from quorate.errors import AlreadyUsed, LimitExceeded, Refused, Unavailable
+from quorate.encoding import Canonical, decode, encode
+from quorate.errors import AlreadyUsed, LimitExceeded, Refused, Remedy, Unavailable
 from quorate.node.callers import Caller, DeviceCaller
-from quorate.node.limits import MAX_KEYS_PER_ACCOUNT
+from quorate.node.limits import MAX_KEYS_PER_ACCOUNT, MAX_OPEN_KEYS_PER_ACCOUNT, OPEN_KEY_SECONDS
 from quorate.session import SessionSpec
 from quorate.sharing.access import NotAuthorised, NotExact
 from quorate.sharing.keyshare import KeyShare
 from quorate.vault import Vault
+from quorate.vault.rows import Place
+
+POOL_TABLE: Final = "pool"
 
 _RECORD: Final = "key"
 _STAGED: Final = "key-staged"
+
+
+class Staged(Canonical, frozen=True):
+    """An epoch that waits to become live, and the digest of the one statement we signed about it."""
+
+    record: KeyRecord
+    statement: Annotated[bytes, msgspec.Meta(min_length=32, max_length=32)]
+
+
+class _Open(Canonical, frozen=True):
+    """A formed key that is not live: since when, and the spare keys that were made with it."""
+
+    born: int
+    spares: tuple[bytes, ...]
 
 
 class KeyBook:
@@ -50,24 +70,50 @@ class KeyBook:
         """Our share in the record's epoch. Raises `Unavailable`."""
         return KeyShare.from_bytes(self._vault.shares.get(record.key.hex(), record.epoch).reveal())
 
-    def check_room(self, account: bytes) -> None:
-        """Raises `LimitExceeded` when the account has as many keys as it may have."""
-        if len(self._vault.records.list(_index(account))) >= MAX_KEYS_PER_ACCOUNT:
+    def check_room(self, account: bytes, now: float) -> None:
+        """Raises `LimitExceeded` when the account has as many keys as it may have.
+
+        Keys that were formed and never made live count apart. They are erased only to make room for another,
+        and only after a day: a device that was away finds its unfinished wallet.
+        """
+        live = len(self._vault.records.list(_index(account)))
+        waiting = {
+            entry.name: decode(_Open, entry.value) for entry in self._vault.records.list(_open(account))
+        }
+        if len(waiting) >= MAX_OPEN_KEYS_PER_ACCOUNT:
+            for name in [name for name, key in waiting.items() if now - key.born > OPEN_KEY_SECONDS]:
+                self.forget(account, bytes.fromhex(name))
+                del waiting[name]
+        if len(waiting) >= MAX_OPEN_KEYS_PER_ACCOUNT:
+            raise LimitExceeded(
+                f"{len(waiting)} wallets of this account wait to be finished; finish one, or wait a day",
+                remedy=Remedy.RETRY,
+            )
+        if live + len(waiting) >= MAX_KEYS_PER_ACCOUNT:
             raise LimitExceeded(f"an account has at most {MAX_KEYS_PER_ACCOUNT} keys here")
 
-    def stage(self, record: KeyRecord, share: KeyShare) -> None:
-        """Keep a share that is not live yet, and the record that will describe it. Repeatable."""
+    def begin(self, account: bytes, key: bytes, spares: Sequence[bytes], now: float) -> None:
+        """Note a key that was formed, with the spare keys of its formation."""
+        waiting = encode(_Open(int(now), tuple(spares)))
+        self._vault.records.put(_open(account), key.hex(), waiting, expected=0)
+
+    def stage(self, record: KeyRecord, share: KeyShare, statement: bytes) -> None:
+        """Keep a share that is not live yet, the record that will describe it, and what we sign about it.
+
+        `statement` is the digest of that. Repeatable.
+        """
         name = f"{record.key.hex()}/{record.epoch}"
+        staged = encode(Staged(record, statement))
         with self._vault.transaction():
             self._vault.shares.put(record.key.hex(), record.epoch, share.to_bytes(), owner=self._me)
             known = self._vault.records.get(_STAGED, name)
             if known is None:
-                self._vault.records.put(_STAGED, name, encode(record), expected=0)
-            elif known.value != encode(record):
+                self._vault.records.put(_STAGED, name, staged, expected=0)
+            elif known.value != staged:
                 raise AlreadyUsed("another record waits for this key and epoch")
 
-    def staged(self, key: bytes, epoch: int) -> KeyRecord:
-        """The record that waits for an epoch. Raises `Refused` with code ``nothing-staged``."""
+    def staged(self, key: bytes, epoch: int) -> Staged:
+        """What waits for an epoch. Raises `Refused` with code ``nothing-staged``."""
         found = self._vault.records.get(_STAGED, f"{key.hex()}/{epoch}")
         if found is None:
             raise Refused(
@@ -75,7 +121,24 @@ class KeyBook:
                 code="nothing-staged",
                 parties=[self._me],
             )
-        return decode(KeyRecord, found.value)
+        return decode(Staged, found.value)
+
+    def forget(self, account: bytes, key: bytes) -> None:
+        """Erase a key that never became live here: shares, records, spare keys. A live one is left as it is.
+
+        What was said about it in write-once slots stays said.
+        """
+        if self.is_live(key):
+            return
+        with self._vault.transaction():
+            for epoch in self._vault.shares.epochs(key.hex()):
+                self._vault.shares.discard(key.hex(), epoch)
+                self._unstage(key, epoch)
+            self._settle(account, key)
+
+    def burn(self, account: bytes, spare: bytes) -> None:
+        """Erase our part of a spare key, for ever."""
+        self._vault.destroy(pool_place(self._me, account, spare).scope, forever=True)
 
     def adopt(self, record: KeyRecord) -> None:
         """The one write: `record` replaces what was, its share becomes active, earlier epochs are erased.
@@ -99,7 +162,11 @@ class KeyBook:
             self._vault.records.put(_RECORD, key, encode(record), expected=version)
             if version == 0:
                 self._vault.records.put(_index(record.account), key, b"", expected=0)
+            for epoch in self._vault.shares.epochs(key):
+                if epoch < record.epoch:
+                    self._unstage(record.key, epoch)
             self._vault.shares.activate(key, record.epoch)
+            self._settle(record.account, record.key)
 
     def authorise(self, caller: Caller, spec: SessionSpec) -> KeyRecord:
         """The record of the key that `caller` may use with exactly these signers. Raises `Refused`."""
@@ -125,6 +192,30 @@ class KeyBook:
             raise Refused("the parties' keys are not those of the record", code="roster", parties=me)
         return record
 
+    def _unstage(self, key: bytes, epoch: int) -> None:
+        name = f"{key.hex()}/{epoch}"
+        found = self._vault.records.get(_STAGED, name)
+        if found is not None:
+            self._vault.records.delete(_STAGED, name, expected=found.version)
+
+    def _settle(self, account: bytes, key: bytes) -> None:
+        """The key waits no more; spare keys that it has not used serve nobody."""
+        found = self._vault.records.get(_open(account), key.hex())
+        if found is not None:
+            for spare in decode(_Open, found.value).spares:
+                self.burn(account, spare)
+            self._vault.records.delete(_open(account), key.hex(), expected=found.version)
+
+
+def pool_place(me: str, account: bytes, key_id: bytes) -> Place:
+    """Where a node keeps its part of a generated key that no wallet uses yet: one account's, no other's."""
+    row = f"{account.hex()}/{key_id.hex()}"
+    return Place(POOL_TABLE, row, owner=me, scope=f"{POOL_TABLE}:{row}")
+
 
 def _index(account: bytes) -> str:
     return f"keys-of-{account.hex()}"
+
+
+def _open(account: bytes) -> str:
+    return f"open-keys-of-{account.hex()}"

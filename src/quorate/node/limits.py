@@ -14,6 +14,10 @@ so more would only wait longer than their hubs do."""
 MAX_SESSIONS_PER_ACCOUNT: Final = 8
 """A person's devices at once; a ninth waits, so that one account cannot fill the node."""
 
+MAX_SESSIONS_PER_NODE: Final = 16
+"""Setups that one other node has open here: more than the accounts that wait for one at a moment, and few
+enough that one node which keeps its sessions open takes no other's place."""
+
 MAX_CHALLENGES: Final = 4096
 """Nonces given out and not yet used; the oldest go first."""
 
@@ -22,6 +26,12 @@ CHALLENGE_SECONDS: Final = 60.0
 
 MAX_KEYS_PER_ACCOUNT: Final = 64
 """Keys one account may form; a key costs the nodes a generation run and a record."""
+
+MAX_OPEN_KEYS_PER_ACCOUNT: Final = 8
+"""Keys of one account that were formed and not made live: each holds two shares on every node."""
+
+OPEN_KEY_SECONDS: Final = 24 * 3600.0
+"""Such a key is kept at least this long, and for as long as no other needs its place."""
 
 CLOSING_SECONDS: Final = 5.0
 """How long running sessions may finish when the node is asked to stop."""

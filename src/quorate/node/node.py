@@ -11,6 +11,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 from quorate.account import KeyRecord
@@ -21,7 +22,7 @@ from quorate.chains.registry import Chains
 from quorate.clock import Clock, unix_time
 from quorate.encoding import encode
 from quorate.entropy import Rng, system_rng
-from quorate.errors import LimitExceeded, QuorateError, Refused, Remedy
+from quorate.errors import LimitExceeded, Missing, QuorateError, Refused, Remedy
 from quorate.groups import SECP256K1
 from quorate.identity import Login, NetworkLogin
 from quorate.node.callers import Caller, DeviceCaller, identify, roster_of
@@ -32,8 +33,10 @@ from quorate.node.identity import own_identity
 from quorate.node.keybook import KeyBook
 from quorate.node.limits import (
     CLOSING_SECONDS,
+    ENSURE_SECONDS,
     MAX_SESSIONS,
     MAX_SESSIONS_PER_ACCOUNT,
+    MAX_SESSIONS_PER_NODE,
     UPKEEP_SECONDS,
 )
 from quorate.node.log import Log, LogFunction
@@ -41,7 +44,7 @@ from quorate.node.metrics import Metrics
 from quorate.node.offers import Offer, Services, SetupOffer
 from quorate.node.pairs import Pairs
 from quorate.node.policy import DefaultPolicy, Policy
-from quorate.node.refreshing import RefreshOffer
+from quorate.node.refreshing import RefreshOffer, burn_interrupted
 from quorate.node.signing import OnlineOffer, PresignOffer, SignOffer
 from quorate.primitives.parameters import STANDARD
 from quorate.schemes.ecdsa import SETUP, PairSetup, instance_payload, set_up, suite
@@ -111,6 +114,7 @@ class Node:
             "ecdsa.presign": PresignOffer(services),
             "ecdsa.online": OnlineOffer(services),
         }
+        burn_interrupted(vault)
         own = config.identities[config.name]
         if own != self.identity.public:
             raise LimitExceeded(
@@ -132,13 +136,17 @@ class Node:
             self._connections.add(task)
         try:
             await host(channel, _Connection(self), self.worker)
+        except Exception as error:  # noqa: BLE001 - one session's mistake ends nothing but that session
+            self.metrics.count("mistakes")
+            self.log("mistake", error=type(error).__name__, at=_place_of(error))
         finally:
             if task is not None:
                 self._connections.discard(task)
 
     def admit(self, caller: Caller) -> bytes:
         """Count a session in; gives what `dismiss` takes. Raises `LimitExceeded` with remedy retry."""
-        account = caller.account if isinstance(caller, DeviceCaller) else b""
+        is_device = isinstance(caller, DeviceCaller)
+        whose = caller.account if isinstance(caller, DeviceCaller) else caller.name.encode()
         if self.vault.rolled_back:
             raise Refused(
                 f"{self.config.name} was restored from an older copy and waits for its operator",
@@ -151,15 +159,18 @@ class Node:
             )
         if self._running.total() >= MAX_SESSIONS:
             raise LimitExceeded(f"{self.config.name} is busy; try again shortly", remedy=Remedy.RETRY)
-        if account and self._running[account] >= MAX_SESSIONS_PER_ACCOUNT:
-            raise LimitExceeded("too many sessions of this account at once", remedy=Remedy.RETRY)
-        self._running[account] += 1
+        if self._running[whose] >= (MAX_SESSIONS_PER_ACCOUNT if is_device else MAX_SESSIONS_PER_NODE):
+            who = "this account" if is_device else "this node"
+            raise LimitExceeded(f"too many sessions of {who} at once", remedy=Remedy.RETRY)
+        self._running[whose] += 1
         self.metrics.gauge("sessions", self._running.total())
-        return account
+        return whose
 
-    def dismiss(self, account: bytes) -> None:
+    def dismiss(self, whose: bytes) -> None:
         """A session has ended, well or badly."""
-        self._running[account] -= 1
+        self._running[whose] -= 1
+        if not self._running[whose]:
+            del self._running[whose]
         self.metrics.gauge("sessions", self._running.total())
 
     def offer(self, spec: SessionSpec) -> Offer:
@@ -172,8 +183,18 @@ class Node:
     # --- sessions we open with other nodes -----------------------------------------------------------
 
     async def ensure(self, peer: str, shard: int) -> None:
-        """Wait for an instance with another node, making it if that is our part."""
-        await self.pairs.ensure(peer, shard, self._open_setup)
+        """Wait for an instance with another node, making it if that is our part. Raises `Missing`.
+
+        Not for longer than the other end deserves: whoever waits here holds a session's seat.
+        """
+        try:
+            await asyncio.wait_for(self.pairs.ensure(peer, shard, self._open_setup), ENSURE_SECONDS)
+        except TimeoutError:
+            raise Missing(
+                f"{peer} has not finished an instance with {self.config.name} in time",
+                parties=[peer],
+                needed=1,
+            ) from None
 
     async def ensure_shard(self, account: bytes) -> None:
         """Make all instances of an account's shard that are ours to make; the other nodes do theirs."""
@@ -275,6 +296,9 @@ class _Connection:
         if self.me not in spec.parties:
             raise Refused(f"{self.me} is no party of that session", code="parties", parties=[self.me])
         caller = identify(propose, node.config.identities, node.login, node.clock())
+        if caller.name not in spec.parties:
+            # Its OT setups and its seat as combiner are looked up by its name among the parties.
+            raise Refused("who proposes a session takes part in it", code="parties", parties=[self.me])
         await node.offer(spec).consider(caller, spec)
         self._caller = caller
         return node.rng(NONCE_BYTES)
@@ -294,6 +318,16 @@ class _Connection:
             raise
         node.metrics.count("sessions_opened", protocol=spec.protocol)
         return _Counted(hosted, node, account)
+
+
+def _place_of(error: BaseException) -> str:
+    """Where in our code an error began: a file and a line, never a value."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    if trace is None:
+        return ""
+    return f"{Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}"
 
 
 class _Counted(Hosted):

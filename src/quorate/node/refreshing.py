@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from quorate.account import KeyRecord
+from quorate.account import FactorKind, KeyRecord
 from quorate.account.transitions import refreshed_record
 from quorate.encoding import decode
 from quorate.errors import AlreadyUsed, Malformed, QuorateError, Refused
 from quorate.node.callers import Caller, DeviceCaller
-from quorate.node.creation import claim_first_epoch, pool_place, spare_key
+from quorate.node.creation import claim_first_epoch, spare_key
+from quorate.node.keybook import POOL_TABLE
 from quorate.node.offers import Run, Services
 from quorate.session import Party, PublicKeys, Session, SessionSpec
 from quorate.sharing.change import Change, Standing
@@ -24,7 +25,6 @@ from quorate.sharing.statements import to_sign
 from quorate.transport.host import Hosted
 from quorate.vault import Vault
 
-REFRESHED: Final = b"refresh"
 _LOCKS: Final = "pool-key"
 
 
@@ -45,13 +45,15 @@ class RefreshOffer:
             change = decode(Change, spec.payload)
         except Malformed as error:
             raise Refused(str(error), code="payload", parties=me) from None
-        record = services.keybook.staged(change.key_id, change.epoch)
+        record = services.keybook.staged(change.key_id, change.epoch).record
         if services.keybook.is_live(change.key_id):
             raise Refused("the key is live; changing a live wallet comes later", code="live", parties=me)
         if record.account != caller.account or record.factor_with(caller.keys) is None:
             raise Refused("this key belongs to another account or device", code="account", parties=me)
         if (spec.key, spec.epoch, spec.suite) != (record.key, record.epoch, record.curve):
             raise Refused("the session is not about the key it asks to change", code="key", parties=me)
+        if any(target.kind not in set(FactorKind) for target in change.targets):
+            raise Refused("a factor is a device or a backup", code="payload", parties=me)
         names = {target.name for target in change.targets} | {caller.name} | set(services.config.nodes)
         if set(spec.parties) != names:
             raise Refused("a refresh is between all nodes and all factors", code="parties", parties=me)
@@ -61,8 +63,9 @@ class RefreshOffer:
         services = self._services
         change, record = await services.worker(self._judge, caller, spec)
         share = await services.worker(services.keybook.share, record)
-        pool = {key_id: await services.worker(spare_key, services, key_id) for key_id in change.pool}
-        await services.worker(claim_first_epoch, services, record.key, REFRESHED)
+        account = record.account
+        pool = {key: await services.worker(spare_key, services, account, key) for key in change.pool}
+        await services.worker(claim_first_epoch, services, record.key, change.core_hash)
         factors = {factor.name: factor.keys for factor in record.factors}
         standing = Standing(record.network, record.account, 0, share, factors)
 
@@ -79,11 +82,12 @@ class RefreshOffer:
             if refreshed.share is None:
                 raise Refused("a node keeps its place in a refresh", code="structure")
             after = refreshed_record(record, change, refreshed.share)
+            statement = to_sign(refreshed.statement)
             with services.vault.transaction():
-                services.keybook.stage(after, refreshed.share)
-                burn(services, change)
+                services.keybook.stage(after, refreshed.share, statement)
+                burn(services, account, change)
             services.log("refreshed", key=record.key, epoch=after.epoch)
-            return services.identity.sign(to_sign(refreshed.statement))
+            return services.identity.sign(statement)
 
         session = Session(
             spec,
@@ -95,21 +99,30 @@ class RefreshOffer:
             run,
             rng=services.rng,
         )
-        return _RefreshRun(session, services, keep, change=change)
+        return _RefreshRun(session, services, keep, account=account, change=change)
 
 
 class _RefreshRun(Run):
-    """A refresh that fails burns its pool keys: an aborted line is a line through the key."""
+    """A refresh that fails burns its pool keys: an aborted line is a line through the key.
 
-    __slots__ = ("_change",)
+    With them goes the formed key itself, unless another run of this request has finished here: its one way
+    to become live was this request.
+    """
 
-    def __init__(self, *arguments: object, change: Change) -> None:
+    __slots__ = ("_account", "_change")
+
+    def __init__(self, *arguments: object, account: bytes, change: Change) -> None:
         super().__init__(*arguments)  # type: ignore[arg-type]
+        self._account = account  # as on record; the one that the request names has not been checked yet
         self._change = change
 
     def fail(self, error: QuorateError) -> None:
         super().fail(error)
-        burn(self.services, self._change)
+        services, change = self.services, self._change
+        with services.vault.transaction():
+            burn(services, self._account, change)
+            if change.epoch + 1 not in services.vault.shares.epochs(change.key_id.hex()):
+                services.keybook.forget(self._account, change.key_id)
 
 
 class _Locks:
@@ -124,7 +137,18 @@ class _Locks:
             raise AlreadyUsed("this pool key is locked to another request; it is burned")
 
 
-def burn(services: Services, change: Change) -> None:
-    """Erase our parts of the request's pool keys, for ever."""
+def burn(services: Services, account: bytes, change: Change) -> None:
+    """Erase our parts of the request's pool keys, for ever; as far as they are this account's."""
     for key_id in change.pool:
-        services.vault.destroy(pool_place(services.me, key_id).scope, forever=True)
+        services.keybook.burn(account, key_id)
+
+
+def burn_interrupted(vault: Vault) -> None:
+    """At the start of a node: burn the pool keys of refreshes that a crash has ended after their lock.
+
+    Items may have left by then, so such a line is an aborted one.
+    """
+    for place in vault.list(POOL_TABLE):
+        key_id = place.row.rpartition("/")[2]
+        if vault.slots.read(_LOCKS, key_id) is not None:
+            vault.destroy(place.scope, forever=True)

@@ -9,10 +9,12 @@ never stalls health checks and other connections.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass
 from typing import Any, Final, Protocol, TypeVar
 
-from quorate.errors import Abort, Missing, QuorateError
+from quorate.clock import monotonic
+from quorate.errors import Abort, LocalError, Missing, QuorateError
 from quorate.session import Session
 from quorate.transport.channel import Channel, ChannelClosed
 from quorate.transport.frames import Begin, Deliver, Failed, Finished, Frame, Nonce, Propose
@@ -23,6 +25,10 @@ F = TypeVar("F")
 
 IDLE_SECONDS: Final = 30.0
 """A party whose hub is silent for longer gives up; a little more than the hub's own deadline."""
+
+SESSION_SECONDS: Final = 120.0
+"""A session in all. The longest of ours takes a few seconds; a hub that says just enough never to be idle
+would otherwise keep its seat for ever."""
 
 Worker = Callable[..., Awaitable[Any]]
 """``await worker(function, *arguments)`` runs a blocking function off the event loop."""
@@ -53,17 +59,29 @@ class SessionService(Protocol):
 
 
 async def host(
-    channel: Channel, service: SessionService, worker: Worker, *, idle: float = IDLE_SECONDS
+    channel: Channel,
+    service: SessionService,
+    worker: Worker,
+    *,
+    idle: float = IDLE_SECONDS,
+    total: float = SESSION_SECONDS,
 ) -> None:
-    """Serve one session on `channel`, then return; the channel stays open. Errors are told, not raised."""
+    """Serve one session on `channel`, then return; the channel stays open.
+
+    Errors of the tree are told, not raised. Any other is a mistake in some code of ours: the session ends as
+    it does after a failure of its own, and the exception goes on to whoever keeps the log.
+    """
     hosted: Hosted | None = None
+    line = _Line(channel, idle, monotonic() + total)
     try:
-        propose = await _expect(channel, Propose, idle)
+        propose = await _expect(line, Propose)
         nonce = await service.consider(propose)
-        await channel.send(Nonce(nonce))
-        begin = await _expect(channel, Begin, idle)
+        await line.send(Nonce(nonce))
+        begin = await _expect(line, Begin)
         hosted = await service.open(propose, nonce, begin)
-        await _run(channel, hosted, worker, idle)
+        outcome = await _run(line, hosted, worker)
+        hosted = None  # it has ended well; whether the hub still hears so changes nothing here
+        await line.send(Finished(outcome))
     except ChannelClosed as error:
         if hosted is not None:
             await worker(hosted.fail, Missing(str(error), parties=["hub"], needed=1))
@@ -71,21 +89,27 @@ async def host(
         if hosted is not None:
             # Durable before the answer: a peer that made us fail a check must not learn it and reset us.
             await worker(hosted.fail, error)
-        await _tell(channel, report(error, service.me))
+        await _tell(line, report(error, service.me))
+    except Exception:
+        failure = LocalError("the session ended by a mistake in this party's program")
+        if hosted is not None:
+            await worker(hosted.fail, failure)
+        await _tell(line, report(failure, service.me))
+        raise
 
 
-async def _run(channel: Channel, hosted: Hosted, worker: Worker, idle: float) -> None:
+async def _run(line: _Line, hosted: Hosted, worker: Worker) -> bytes:
     session = hosted.session
     outbound = await worker(session.start)
     while True:
         if session.error is not None:
             raise session.error
         if outbound:
-            await channel.send(Deliver(tuple(outbound)))
+            await line.send(Deliver(tuple(outbound)))
         if session.done:
-            await channel.send(Finished(await worker(hosted.finish)))
-            return
-        frame = await _receive(channel, idle)
+            outcome: bytes = await worker(hosted.finish)
+            return outcome
+        frame = await line.receive()
         if isinstance(frame, Failed):
             raise restore(frame, "hub")
         if not isinstance(frame, Deliver):
@@ -97,8 +121,8 @@ def _take_in(session: Session[Any], envelopes: tuple[bytes, ...]) -> list[bytes]
     return [answer for data in envelopes for answer in session.receive(data)]
 
 
-async def _expect(channel: Channel, kind: type[F], idle: float) -> F:
-    frame = await _receive(channel, idle)
+async def _expect(line: _Line, kind: type[F]) -> F:
+    frame = await line.receive()
     if isinstance(frame, Failed):
         raise restore(frame, "hub")
     if not isinstance(frame, kind):
@@ -106,15 +130,29 @@ async def _expect(channel: Channel, kind: type[F], idle: float) -> F:
     return frame
 
 
-async def _receive(channel: Channel, idle: float) -> Frame:
-    try:
-        return await asyncio.wait_for(channel.receive(), idle)
-    except TimeoutError:
-        raise Missing("the hub has been silent for too long", parties=["hub"], needed=1) from None
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """A channel on which nothing waits for ever: neither for a silent hub nor for one that does not read."""
+
+    channel: Channel
+    idle: float
+    ends: float
+
+    async def receive(self) -> Frame:
+        return await self._in_time(self.channel.receive(), "been silent")
+
+    async def send(self, frame: Frame) -> None:
+        await self._in_time(self.channel.send(frame), "read nothing")
+
+    async def _in_time(self, action: Coroutine[Any, Any, T], fault: str) -> T:
+        try:
+            return await asyncio.wait_for(action, max(0.0, min(self.idle, self.ends - monotonic())))
+        except TimeoutError:
+            raise Missing(f"the hub has {fault} for too long", parties=["hub"], needed=1) from None
 
 
-async def _tell(channel: Channel, frame: Failed) -> None:
+async def _tell(line: _Line, frame: Failed) -> None:
     try:
-        await channel.send(frame)
-    except ChannelClosed:
+        await line.send(frame)
+    except (ChannelClosed, Missing):
         return
