@@ -49,6 +49,8 @@ class _Story:
 def run(*, as_json: bool, explain: bool) -> None:
     """Run it. Raises what went wrong, after stopping what was started."""
     story = _Story(Terminal(as_json))
+    # Asked to end, it ends like after Ctrl-C: with its nodes.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with tempfile.TemporaryDirectory(prefix="quorate-demo-") as directory:
         home = Home(Path(directory))
         network = LocalNetwork(home)

@@ -60,7 +60,13 @@ class Wish:
     @classmethod
     def of(cls, desk: Desk, preset: str, backups: Mapping[str, Backup], label: str = "") -> Wish:
         """Check a wish before anybody is asked. Raises `Malformed`, `LocalError`, `Unavailable`."""
-        structure = structure_for(preset, desk.network.names, desk.network.quorums.degree)
+        try:
+            structure = structure_for(preset, desk.network.names, desk.network.quorums.degree)
+        except Malformed as error:
+            raise Malformed(
+                f"{preset!r} is neither personal nor server nor an expression like '2 of (3 of (node1 node2 "
+                f"node3 node4 node5), device, backup)': {error}"
+            ) from None
         if structure.root.needed != 2:
             raise LocalError(f"{structure}: this version makes wallets where any two members sign")
         wanted = sorted(name for name in structure.factors if name != DEVICE)

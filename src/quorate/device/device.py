@@ -30,6 +30,7 @@ from quorate.device.login import Issuer, LocalIssuer, LoginRecord
 from quorate.device.network import Network
 from quorate.device.nodes import Nodes
 from quorate.device.reachable import Reachability
+from quorate.device.restore import settle_restore
 from quorate.device.sessions import Desk, Observer
 from quorate.device.shelf import Entry, Shelf, WalletState
 from quorate.device.wallet import Wallet
@@ -181,7 +182,10 @@ class Device:
     async def wallets(self) -> list[Wallet]:
         """All wallets of this device, oldest first; finishes unfinished ones where the nodes allow."""
         found = []
-        for entry in await self._entries():
+        entries = await self._entries()
+        if entries:
+            await settle_restore(self.desk, entries)
+        for entry in entries:
             if entry.state is WalletState.STAGED:
                 try:
                     entry = await make_live(self.desk, self.shelf, entry)
