@@ -16,7 +16,7 @@ from quorate.schemes.ecdsa import checks
 from quorate.schemes.ecdsa.messages import Commitment, Extension, Multiplication, Opening
 from quorate.schemes.ecdsa.quorum import Quorum
 from quorate.schemes.ecdsa.setup import Choice, Response, half_fits
-from quorate.session import Message, PartyId, PublicIdentity, echo
+from quorate.session import Message, PartyId, Path, PublicIdentity, echo
 from quorate.session.evidence import Finding, Offence
 
 
@@ -39,8 +39,7 @@ def deviated_presigning(
         case [Opening() as opening]:
             return not checks.key_point_fits(quorum, finding.party, opening.key_point, opening.zeros)
         case [Opening() as opening, echo.Seen() as report]:
-            path = finding.messages[0][0].path
-            return not echo.shows(session_id, path, roster, Commitment, opening.view, report)
+            return not echo.shows(session_id, _path(finding), roster, Commitment, opening.view, report)
         case [Extension() as extension]:
             return len(extension.body) != first
         case [Multiplication() as multiplication]:
@@ -59,7 +58,7 @@ def deviated_setup(
     first, second = base_ot.message_lengths(group, parameters)
     match _messages(finding):
         case [Choice() as choice, Response() as response]:
-            return not half_fits(session_id, "", finding.party, choice.commitment, response)
+            return not half_fits(session_id, _path(finding), finding.party, choice.commitment, response)
         case [Choice() as choice]:
             return len(choice.transfers) != first
         case [Response() as response]:
@@ -69,7 +68,15 @@ def deviated_setup(
 
 
 def _messages(finding: Finding) -> list[Message]:
+    """What was said in one place. A commitment of one fork beside an opening of another shows nothing: every
+    honest party signs both."""
+    if len({slot.path for slot, _ in finding.messages}) != 1:
+        return []
     return [message for _, message in finding.messages]
+
+
+def _path(finding: Finding) -> Path:
+    return finding.messages[0][0].path
 
 
 def _recipient(finding: Finding) -> PartyId:

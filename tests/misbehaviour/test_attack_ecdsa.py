@@ -1,0 +1,82 @@
+"""Attacks on threshold ECDSA by somebody who knows the protocol well; most of them fail, and say why.
+
+Each test is one idea of an attacker and the answer to it. What the table of docs/protocols/ecdsa.md promises,
+check by check, is tested beside it in the other files.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from tests.support.signing import KEY_ID, Table, table
+
+from quorate.encoding import encode
+from quorate.errors import Blame
+from quorate.primitives.parameters import TOY
+from quorate.schemes.ecdsa import Presignature, presign, suite
+from quorate.schemes.ecdsa.evidence import deviated_presigning
+from quorate.schemes.ecdsa.messages import Commitment, Opening, rules
+from quorate.session import Declaration, Envelope, Party, tag_of
+from quorate.session.echo import Seen
+from quorate.session.evidence import Exhibit, convict
+from quorate.session.party import together
+from quorate.testing import Result, Simulation
+
+SIGNERS = ("n1", "n2", "device")
+STRUCTURE = "2 of (2 of (n1 n2 n3), device)"
+BATCH = Declaration("batch", 1, *rules("*"))
+
+
+def key() -> Table:
+    return table(STRUCTURE, SIGNERS)
+
+
+def batch(count: int) -> Result[list[Presignature]]:
+    """Presignings side by side in one session, as forks."""
+
+    async def run(party: Party) -> list[Presignature]:
+        seats = [party.fork(str(number)) for number in range(count)]
+        signer, pairs = key().seats[party.me], key().pairs[party.me]
+        return await together(*(presign(seat, signer, pairs, parameters=TOY) for seat in seats))
+
+    return Simulation(BATCH, run, SIGNERS, suite=suite(key().group, TOY), key=KEY_ID, journaled=False).run()
+
+
+def envelopes(result: Result[Any], kind: type, path: str) -> dict[str, bytes]:
+    """The broadcasts of a kind on a path, by sender."""
+    delivered = [Envelope.parse(event.data) for event in result.trace if event.what == "deliver"]
+    return {e.sender: encode(e) for e in delivered if (e.tag, e.path) == (tag_of(kind), path)}
+
+
+@pytest.mark.parametrize("accused", SIGNERS)
+def test_what_an_honest_party_signed_in_two_forks_convicts_it_of_nothing(accused: str) -> None:
+    """A commitment of one presigning shown beside the opening of another, all of it truly signed."""
+    result = batch(2)
+    result.assert_sound()
+    mixed = [envelopes(result, Commitment, "0")[accused], envelopes(result, Opening, "1")[accused]]
+    blame = Blame(
+        "it opened something else", parties=[accused], evidence=[encode(Exhibit(e, b"")) for e in mixed]
+    )
+    (finding,) = convict(blame, result.spec, result.roster, BATCH, key().group)
+    public = result.spec.id, result.roster, key().seats["n1"].quorum, TOY
+    assert not deviated_presigning(finding, *public)
+
+
+def test_a_report_of_one_fork_does_not_contradict_a_view_of_another() -> None:
+    result = batch(2)
+    public = result.spec.id, result.roster, key().seats["n1"].quorum, TOY
+    opening = Envelope.parse(envelopes(result, Opening, "0")["n1"])
+    (finding,) = convict(
+        Blame("x", parties=["n1"], evidence=[encode(Exhibit(encode(opening), b""))]),
+        result.spec,
+        result.roster,
+        BATCH,
+        key().group,
+    )
+    other = envelopes(result, Commitment, "1")
+    report = Seen(tuple(other[name] for name in sorted(other)))
+    (slot, _), *_ = finding.messages
+    elsewhere = type(slot)("1", tag_of(Seen), "n1")
+    shown = type(finding)(finding.party, finding.offence, (*finding.messages, (elsewhere, report)))
+    assert not deviated_presigning(shown, *public)
