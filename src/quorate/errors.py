@@ -83,7 +83,10 @@ class Abort(QuorateError):
 
     `step` names the protocol step as its page under ``docs/protocols`` numbers it; `parties` are those
     the error speaks of, sorted; `evidence` holds encoded exhibits (see `quorate.session.evidence`).
+    `reported_by` is empty for what this process has found itself; otherwise all of it is that party's word.
     """
+
+    reported_by: str = ""
 
     def __init__(
         self,

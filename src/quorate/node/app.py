@@ -29,6 +29,7 @@ from quorate.node.limits import MAX_BODY_BYTES
 from quorate.node.node import Node
 from quorate.transport.channel import ChannelClosed
 from quorate.transport.frames import MAX_FRAME_BYTES, Frame, read_frame
+from quorate.transport.reports import public_text
 
 PROOF_HEADER: Final = "quorate-proof"
 
@@ -276,7 +277,7 @@ def _base64(text: str) -> bytes:
 
 def _explain(_: Request[Any, Any, Any], error: QuorateError) -> Response[ErrorBody]:
     code = error.code if isinstance(error, Refused) else type(error).__name__.lower()
-    return Response(ErrorBody(code, str(error)[:1024], error.remedy.value), status_code=_status(error))
+    return Response(ErrorBody(code, public_text(error), error.remedy.value), status_code=_status(error))
 
 
 def _explain_http(_: Request[Any, Any, Any], error: HTTPException) -> Response[ErrorBody]:

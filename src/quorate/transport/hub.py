@@ -9,10 +9,12 @@ sealed where they are for one party. It can lose them, which shows as `Missing`.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
+from quorate.clock import monotonic
 from quorate.errors import Abort, LocalError, Missing, QuorateError
 from quorate.session import EVERYBODY, Envelope, Identity, PartyId, PublicIdentity, Session, SessionSpec
 from quorate.transport.channel import Channel, ChannelClosed
@@ -25,6 +27,14 @@ T = TypeVar("T")
 DEADLINE_SECONDS: Final = 20.0
 """Without any frame for this long, whoever is awaited counts as missing. Signing rounds take milliseconds
 of work; the margin is for phones on bad networks."""
+
+SESSION_SECONDS: Final = 60.0
+"""A session in all; the longest of ours takes a few seconds. A party that keeps sending what moves nothing
+would otherwise put off the deadline for ever."""
+
+
+_FAREWELL_SECONDS: Final = 1.0
+"""For telling one party that it is over: it need not be heard, its own deadline comes soon enough."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +77,7 @@ class Hub:
         credential: bytes = b"",
         observer: Observer | None = None,
         deadline: float = DEADLINE_SECONDS,
+        total: float = SESSION_SECONDS,
         worker: Worker = asyncio.to_thread,
     ) -> None:
         self._channels = dict(sorted(channels.items()))
@@ -76,6 +87,7 @@ class Hub:
         self._credential = credential
         self._observer = observer
         self._deadline = deadline
+        self._total = total
         self._worker = worker
 
     async def run(
@@ -109,6 +121,8 @@ class Hub:
             frame = await asyncio.wait_for(self._channels[party].receive(), self._deadline)
         except (ChannelClosed, TimeoutError):
             raise Missing(f"{party} has not answered", parties=[party], step="propose", needed=1) from None
+        except LocalError as error:
+            raise _no_frame(party, error) from None
         if isinstance(frame, Failed):
             raise restore(frame, party)
         if not isinstance(frame, Nonce):
@@ -118,6 +132,7 @@ class Hub:
     async def _carry(self, spec: SessionSpec, local: Session[T] | None) -> dict[PartyId, bytes]:
         outcomes: dict[PartyId, bytes] = {}
         arriving: dict[asyncio.Task[Frame], PartyId] = {}
+        ends = monotonic() + self._total
         for party, channel in self._channels.items():
             arriving[asyncio.ensure_future(channel.receive())] = party
         try:
@@ -125,10 +140,11 @@ class Hub:
                 await self._forward(spec, local, await self._worker(local.start))
                 self._raise_if_failed(local)
             while arriving:
+                patience = min(self._deadline, ends - monotonic())
                 done, _ = await asyncio.wait(
-                    arriving, timeout=self._deadline, return_when=asyncio.FIRST_COMPLETED
+                    arriving, timeout=max(0.0, patience), return_when=asyncio.FIRST_COMPLETED
                 )
-                if not done:
+                if not done or patience <= 0:
                     await self._time_is_up(local, sorted(arriving.values()))
                 for task in sorted(done, key=arriving.__getitem__):
                     party = arriving.pop(task)
@@ -157,6 +173,8 @@ class Hub:
             raise Missing(
                 f"{party} has gone in the middle of the session", parties=[party], needed=1
             ) from None
+        except LocalError as error:
+            raise _no_frame(party, error) from None
         if isinstance(frame, Failed):
             raise restore(frame, party)
         if not isinstance(frame, Deliver | Finished):
@@ -216,8 +234,11 @@ class Hub:
 
     async def _send(self, party: PartyId, frame: Frame) -> None:
         try:
-            await self._channels[party].send(frame)
-        except ChannelClosed:
+            await asyncio.wait_for(self._channels[party].send(frame), self._deadline)
+        except (
+            ChannelClosed,
+            TimeoutError,
+        ):  # a party that reads nothing is as far away as one that has gone
             raise Missing(f"{party} is not reachable", parties=[party], needed=1) from None
 
     async def _to_all(self, frame: Frame) -> None:
@@ -228,10 +249,13 @@ class Hub:
         """Tell the parties why it is over, so that nobody waits for a deadline; the gone are passed over."""
         frame = report(error, self._proposer)
         for channel in self._channels.values():
-            try:
-                await channel.send(frame)
-            except LocalError:
-                continue
+            with contextlib.suppress(LocalError, TimeoutError):
+                await asyncio.wait_for(channel.send(frame), _FAREWELL_SECONDS)
+
+
+def _no_frame(party: PartyId, error: LocalError) -> Abort:
+    # what a party sends is never an error of ours: callers go on without that party, and stop for their own
+    return Abort(f"{party} sent what is no frame: {error}", parties=[party])
 
 
 def _has_ended(session: Session[T]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Final
 
 import aiohttp
@@ -25,12 +26,13 @@ class WebSocketChannel:
     async def connect(cls, client: aiohttp.ClientSession, url: str, name: str) -> WebSocketChannel:
         """Open a connection to `url` (http or ws). Raises `ChannelClosed`, naming `name`."""
         try:
-            socket = await client.ws_connect(
-                url,
-                max_msg_size=MAX_FRAME_BYTES,
-                compress=0,  # ciphertext does not compress, and compressing secrets beside it leaks (CRIME)
-                timeout=aiohttp.ClientWSTimeout(ws_close=2.0),
-            )
+            async with asyncio.timeout(CONNECT_SECONDS):
+                socket = await client.ws_connect(
+                    url,
+                    max_msg_size=MAX_FRAME_BYTES,
+                    compress=0,  # ciphertext does not compress; compressing secrets beside it leaks (CRIME)
+                    timeout=aiohttp.ClientWSTimeout(ws_close=2.0),
+                )
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise ChannelClosed(f"{name} cannot be reached: {error}") from None
         return cls(socket, name)
