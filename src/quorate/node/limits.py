@@ -7,6 +7,10 @@ from typing import Final
 MAX_BODY_BYTES: Final = 64 << 10
 """A request body: the largest is a certificate, with one signature a node."""
 
+MAX_CONNECTIONS: Final = 512
+"""Sockets open at once, most of which may still be silent: those cost a file each, of which a process has
+1024 by default. One more is hung up on, and its hub goes on with other nodes."""
+
 MAX_SESSIONS: Final = 64
 """Sessions in progress on one node. Each holds about a megabyte while it runs and computes in one thread,
 so more would only wait longer than their hubs do."""

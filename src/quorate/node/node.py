@@ -34,6 +34,7 @@ from quorate.node.keybook import KeyBook
 from quorate.node.limits import (
     CLOSING_SECONDS,
     ENSURE_SECONDS,
+    MAX_CONNECTIONS,
     MAX_SESSIONS,
     MAX_SESSIONS_PER_ACCOUNT,
     MAX_SESSIONS_PER_NODE,
@@ -130,7 +131,10 @@ class Node:
     # --- sessions others open with us ----------------------------------------------------------------
 
     async def serve(self, channel: Channel) -> None:
-        """Host sessions on a connection until the other end closes it."""
+        """Host one session on a connection, if there is room; the caller closes it afterwards."""
+        if len(self._connections) >= MAX_CONNECTIONS:
+            self.metrics.count("connections_refused")
+            return
         task = asyncio.current_task()
         if task is not None:
             self._connections.add(task)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -14,13 +15,19 @@ from quorate.node.limits import MAX_SESSIONS, MAX_SESSIONS_PER_ACCOUNT
 from quorate.node.node import Node
 from quorate.session import KeyPair
 from quorate.testing.committee import LocalCommittee
+from quorate.transport.channel import ChannelClosed
 
 
 @pytest.fixture
-async def node(tmp_path: Path) -> AsyncIterator[Node]:
-    committee = LocalCommittee(tmp_path, size=1, degree=0)
-    yield committee.nodes["node1"]
-    await committee.close()
+async def committee(tmp_path: Path) -> AsyncIterator[LocalCommittee]:
+    made = LocalCommittee(tmp_path, size=1, degree=0)
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+def node(committee: LocalCommittee) -> Node:
+    return committee.nodes["node1"]
 
 
 def device(account: int) -> DeviceCaller:
@@ -44,3 +51,21 @@ async def test_one_account_leaves_room_for_others(node: Node) -> None:
     with pytest.raises(LimitExceeded, match="too many sessions of this account"):
         node.admit(device(1))
     node.admit(device(2))
+
+
+async def test_one_socket_too_many_is_hung_up_on_and_gets_in_when_another_has_gone(
+    committee: LocalCommittee, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("quorate.node.node.MAX_CONNECTIONS", 3)
+    silent = [await committee.connect("node1") for _ in range(3)]
+    await asyncio.sleep(0)
+    extra = await committee.connect("node1")
+    with pytest.raises(ChannelClosed):
+        await extra.receive()
+    await silent[0].close()
+    await asyncio.sleep(0.01)
+    late = await committee.connect("node1")
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(late.receive(), 0.05)
+    for channel in (*silent[1:], late):
+        await channel.close()
