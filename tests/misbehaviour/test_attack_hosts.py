@@ -8,10 +8,13 @@ cost two honest nodes something.
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import pytest_asyncio
 from tests.support.owner import Owner
@@ -48,11 +51,11 @@ from quorate.schemes.ecdsa import (
 )
 from quorate.schemes.ecdsa.checks import extension_id, presigning_id
 from quorate.schemes.ecdsa.messages import Commitment, Extension, Opening
-from quorate.session import Party, SessionSpec
+from quorate.session import Declaration, Party
 from quorate.sharing.formation import Formed
 from quorate.testing.committee import LocalCommittee
 from quorate.transport.channel import MemoryChannel
-from quorate.transport.frames import Begin, Deliver, Frame, Nonce, Propose
+from quorate.transport.frames import Begin, Deliver, Failed, Frame, Nonce, Propose
 from quorate.vault.instances import MAX_UNVERIFIED, InstanceState
 
 CHAIN = "eip155:1"
@@ -241,10 +244,17 @@ async def test_a_login_of_one_account_gets_no_answer_from_another_accounts_presi
     verify(alice.record.point, request.digest, combine(ReadyPresignature(stolen), request, answers))
 
 
-async def hang_up(customer: Customer, nodes: tuple[str, ...], payload: bytes, **changes: Any) -> None:
-    """Begin a signing session with some of its nodes, invent the nonces of the others, and go."""
+async def hang_up(
+    customer: Customer,
+    nodes: tuple[str, ...],
+    payload: bytes,
+    declaration: Declaration = SIGN,
+    **changes: Any,
+) -> dict[str, Frame]:
+    """Begin a session with some of its nodes, invent the nonces of the others, and go after one answer."""
     owner = customer.owner
-    proposal = replace_spec(owner.proposal(SIGN, SIGNERS, payload=payload, **customer.fields()), **changes)
+    proposal = owner.proposal(declaration, SIGNERS, payload=payload, **customer.fields())
+    proposal = msgspec.structs.replace(proposal, **changes)
     channels = {name: await owner.committee.connect(name) for name in nodes}
     nonces = dict.fromkeys(SIGNERS, bytes(32))
     for name, channel in channels.items():
@@ -254,18 +264,15 @@ async def hang_up(customer: Customer, nodes: tuple[str, ...], payload: bytes, **
         nonces[name] = frame.nonce
     spec = proposal.with_nonces(nonces)
     roster = owner.roster(SIGNERS)
-    for channel in channels.values():
+    answers = {}
+    for name, channel in channels.items():
         await channel.send(
             Begin(spec, tuple(roster[n].to_bytes() for n in spec.parties), owner.keys.sign(spec.id))
         )
-        await channel.receive()
+        answers[name] = await channel.receive()
         await channel.close()
     await settled(owner.committee.nodes)
-
-
-def replace_spec(spec: SessionSpec, **changes: Any) -> SessionSpec:
-    values = {name: getattr(spec, name) for name in SessionSpec.__struct_fields__}
-    return SessionSpec(**{**values, **changes})
+    return answers
 
 
 @pytest.mark.parametrize("nodes", [("node2",), ("node1",), NODES], ids=str)
@@ -287,6 +294,30 @@ async def test_sessions_begun_and_left_use_up_nothing_that_two_honest_nodes_shar
     assert [end.unverified for end in after] == [0, 0]
     assert [end.generation for end in after] == [end.generation for end in before]
     await alice.sign("second")
+
+
+async def test_a_node_restored_with_its_directory_gives_no_second_answer(
+    committee: LocalCommittee, alice: Customer, tmp_path: Path
+) -> None:
+    """A snapshot of its whole disk shows the vault no rollback. The second answer would give the mask:
+    u - u' = (delta - delta') * phi. Fellow nodes are not asked: their nonces are invented."""
+
+    async def answered(text: str) -> bool:
+        asked = encode(OnlineRequest(prepared.id, alice.payload(text)[0]))
+        frame = (await hang_up(alice, ("node1",), asked, ONLINE))["node1"]
+        assert isinstance(frame, Deliver) or (isinstance(frame, Failed) and frame.code == "presignature")
+        return isinstance(frame, Deliver)
+
+    prepared = await alice.presign()
+    shutil.copytree(committee.home / "node1", tmp_path / "snapshot")
+    assert await answered("first")
+    assert not await answered("second")
+    await committee.stop("node1")
+    shutil.rmtree(committee.home / "node1")
+    shutil.copytree(tmp_path / "snapshot", committee.home / "node1")
+    committee.start("node1")
+    assert not committee.nodes["node1"].vault.rolled_back
+    assert not await answered("second")
 
 
 async def test_a_hub_that_lets_two_nodes_take_different_setups_of_theirs_costs_them_nothing(

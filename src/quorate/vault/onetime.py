@@ -152,6 +152,15 @@ class Presignatures:
         with self._rows.storage.transaction() as tx:
             return burn_epochs(tx, key, epoch)
 
+    def burn_all(self) -> int:
+        """Destroy all READY ones; gives their number. For a party that starts and can do without them.
+
+        The generation finds a database that was restored alone. One that was restored together with its
+        directory looks the same as before, and would offer for a second use what had been used in between.
+        """
+        with self._rows.storage.transaction() as tx:
+            return burn_all(tx)
+
     def purge(self, now: float) -> int:
         """Destroy all that have expired; gives their number."""
         with self._rows.storage.transaction() as tx:

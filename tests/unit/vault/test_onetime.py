@@ -65,6 +65,16 @@ def test_an_id_belongs_to_one_key_epoch_and_signer_set_whatever_has_become_of_it
         assert not vault.presignatures.belongs(ID, KEY, 1, SIGNERS[:-1])
 
 
+def test_a_party_that_starts_can_burn_all_that_waits(vault: Vault, open_again: OpenVault) -> None:
+    put_presignature(vault, ID)
+    put_presignature(vault, b"\x02" * 32)
+    vault.presignatures.consume(ID, REQUEST, NOW)
+    assert open_again().presignatures.burn_all() == 1
+    assert ready(vault) == []
+    with pytest.raises(Unavailable):
+        vault.presignatures.consume(b"\x02" * 32, REQUEST, NOW)
+
+
 def test_using_one_wipes_its_columns(vault: Vault) -> None:
     put_presignature(vault, ID)
     vault.presignatures.consume(ID, REQUEST, NOW)
