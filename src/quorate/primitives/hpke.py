@@ -8,6 +8,11 @@ bytes of that draft, on the wire ours have 33. Parties' messages travel in these
 giving up its key. It publishes the shared point secret*enc and proves (`DleqProof`) that it is the one that
 its public key and the box determine; from it anybody derives the key and opens this box, and no other.
 
+No other, because every box proves behind its point that its maker knows the point's logarithm, for this
+place and these bytes (Shoup and Gennaro, "Securing threshold cryptosystems against chosen ciphertext
+attack", 1998). Without that a thief copies the point of somebody's recorded box into a bad box of its own,
+and the honest complaint about the bad one opens the recorded one.
+
 Assumes the recipient's key is authentic. Does not authenticate the sender (envelopes are signed) and offers
 no exporter, no sequence of messages. Steps: docs/protocols/sealing.md.
 """
@@ -28,14 +33,18 @@ from quorate.groups.fields import parser_for
 from quorate.groups.group import Point, Scalar
 from quorate.groups.secp256k1 import SECP256K1, uncompressed
 from quorate.primitives import kdf
-from quorate.primitives.proofs import DleqProof
+from quorate.primitives.proofs import DleqProof, SchnorrProof
 from quorate.primitives.tags import Tag
+from quorate.primitives.transcript import digest
 
 KEM_SECP256K1: Final = 0x0016
 """DHKEM(secp256k1, HKDF-SHA256), shared secret and encapsulation as RFC 9180 section 4.1."""
 
-OVERHEAD: Final = 33 + 16
-"""Bytes a box is longer than what it holds: the encapsulation in front, the AEAD tag behind."""
+FRONT: Final = 33 + 65
+"""Bytes before the ciphertext: the encapsulation, and its maker's proof (commitment 33, response 32)."""
+
+OVERHEAD: Final = FRONT + 16
+"""Bytes a box is longer than what it holds: the front, and the AEAD tag behind."""
 
 Cipher: TypeAlias = AESGCM | ChaCha20Poly1305
 
@@ -79,7 +88,7 @@ class Opening(Canonical, frozen=True):
 
 
 def seal(recipient: Point, info: bytes, aad: bytes, plaintext: bytes, rng: Rng) -> bytes:
-    """A box (enc, 33 bytes || ciphertext || tag) for the holder of `recipient`'s secret.
+    """A box (enc, 33 bytes || proof, 65 || ciphertext || tag) for the holder of `recipient`'s secret.
 
     `info` says what the box is for, `aad` what it goes with; the opener must name the same. Raises
     `Malformed` if `recipient` is no usable key.
@@ -88,7 +97,10 @@ def seal(recipient: Point, info: bytes, aad: bytes, plaintext: bytes, rng: Rng) 
     ephemeral = SECP256K1.random_scalar(rng)  # step 6
     encapsulated = SECP256K1.generator.multiply(ephemeral)
     key, nonce = _box_key(recipient.multiply(ephemeral), encapsulated, recipient, info)
-    return encapsulated.to_bytes() + SUITE.cipher(key).encrypt(nonce, plaintext, aad)  # step 9
+    sealed = SUITE.cipher(key).encrypt(nonce, plaintext, aad)  # step 9
+    bound = _place(info, aad, sealed)
+    proof = SchnorrProof.prove(Tag.HPKE_SENDER, bound, ephemeral, encapsulated, rng)
+    return b"".join((encapsulated.to_bytes(), proof.commitment.to_bytes(), proof.response.to_bytes(), sealed))
 
 
 def open(  # noqa: A001  # the word RFC 9180 uses; called as hpke.open
@@ -96,20 +108,23 @@ def open(  # noqa: A001  # the word RFC 9180 uses; called as hpke.open
 ) -> bytes:
     """What `box` holds. `public` is the secret's public key, if at hand (saves a multiplication).
 
-    Raises `Malformed` if it is not a box, `ProofRejected` if it does not open.
+    Raises `Malformed` if it is not a box made for this place, `ProofRejected` if it does not open.
     """
-    encapsulated = encapsulation(box)
+    encapsulated = encapsulation(box, info, aad)
     recipient = SECP256K1.generator.multiply(secret) if public is None else public
-    # step 10
     plaintext = _open_from(encapsulated.multiply(secret), encapsulated, recipient, info, aad, box)
     if plaintext is None:
         raise ProofRejected("the box does not open: made for another key or place, or altered")
     return plaintext
 
 
-def prove_opening(secret: Scalar, box: bytes, rng: Rng) -> Opening:
-    """Step 11: what lets anybody open `box`, made by its recipient. Raises `Malformed` if it is not a box."""
-    encapsulated = encapsulation(box)
+def prove_opening(secret: Scalar, info: bytes, aad: bytes, box: bytes, rng: Rng) -> Opening:
+    """Step 11: what lets anybody open `box`, made by its recipient.
+
+    Raises `Malformed` if it is not a box made for this place: that shows without an opening, and an opening
+    would give its sender a shared point that it may not know.
+    """
+    encapsulated = encapsulation(box, info, aad)
     shared = encapsulated.multiply(secret)
     recipient = SECP256K1.generator.multiply(secret)
     proof = DleqProof.prove(Tag.HPKE_OPENING, box, secret, recipient, encapsulated, shared, rng)
@@ -121,19 +136,29 @@ def open_with(opening: Opening, recipient: Point, info: bytes, aad: bytes, box: 
 
     None says that the opening is right and the box opens to nothing under it: its sender's fault. Raises
     `ProofRejected` if the opening is not that of this box and key: its publisher's fault. Raises `Malformed`
-    if the box has no point in front; that needs no opening and is the sender's fault too.
+    if the box has no point in front or no proof of it; that needs no opening and is the sender's fault too.
     """
     _require_key(recipient)
-    encapsulated = encapsulation(box)
+    encapsulated = encapsulation(box, info, aad)
     opening.proof.verify(Tag.HPKE_OPENING, box, recipient, encapsulated, opening.shared)
     return _open_from(opening.shared, encapsulated, recipient, info, aad, box)
 
 
-def encapsulation(box: bytes) -> Point:
-    """The point in front of a box. Raises `Malformed` if there is none or the box is too short."""
+def encapsulation(box: bytes, info: bytes, aad: bytes) -> Point:
+    """Step 10: the point in front of a box, whose logarithm its maker has proven to know for this place.
+
+    Raises `Malformed` if there is none, the proof fails or the box is too short. Anybody can tell.
+    """
     if len(box) < OVERHEAD:
         raise Malformed(f"a box has at least {OVERHEAD} bytes, not {len(box)}")
-    return SECP256K1.point_from_bytes(box[:33])
+    encapsulated = SECP256K1.point_from_bytes(box[:33])
+    commitment = SECP256K1.point_from_bytes(box[33:66])
+    proof = SchnorrProof(commitment, SECP256K1.scalar_from_bytes(box[66:FRONT]))
+    try:
+        proof.verify(Tag.HPKE_SENDER, _place(info, aad, box[FRONT:]), encapsulated)
+    except ProofRejected:
+        raise Malformed("the box does not open: made for another place, copied, or altered") from None
+    return encapsulated
 
 
 def extract_and_expand(kem: int, exchanged: bytes, context: bytes) -> bytes:
@@ -159,9 +184,14 @@ def _open_from(
 ) -> bytes | None:
     key, nonce = _box_key(shared, encapsulated, recipient, info)
     try:
-        return SUITE.cipher(key).decrypt(nonce, box[33:], aad)
+        return SUITE.cipher(key).decrypt(nonce, box[FRONT:], aad)
     except InvalidTag:
         return None
+
+
+def _place(info: bytes, aad: bytes, sealed: bytes) -> bytes:
+    # hashed once here: the proof hashes its context twice, and a box may be long
+    return digest(Tag.HPKE_SENDER, info, aad, sealed)
 
 
 def _box_key(shared: Point, encapsulated: Point, recipient: Point, info: bytes) -> tuple[bytes, bytes]:

@@ -19,6 +19,7 @@ class Tag(StrEnum):
     # primitives
     PROOF_NONCE = "proof/nonce"
     SEALED_BOX = "sealed/box"
+    HPKE_SENDER = "hpke/sender"
     HPKE_OPENING = "hpke/opening"
     OT_SESSION = "ot/session"
     OT_BLIND = "ot/blind"

@@ -61,11 +61,14 @@ class Identity(ABC):
 
     @abstractmethod
     def open(self, box: bytes, info: bytes) -> bytes:
-        """What a box sealed to us holds. Raises `ProofRejected`."""
+        """What a box sealed to us holds. Raises `ProofRejected`, or `Malformed` for what is no box."""
 
     @abstractmethod
     def opening(self, box: bytes, info: bytes, rng: Rng) -> bytes:
-        """A proof of what `box` held, for strangers; it reveals this one box and nothing else."""
+        """A proof of what `box` held, for strangers; it reveals this one box and nothing else.
+
+        Raises `Malformed` for what is no box made for `info`: strangers see that without an opening.
+        """
 
 
 class PublicKeys(PublicIdentity):
@@ -111,7 +114,8 @@ class PublicKeys(PublicIdentity):
         return hpke.seal(self.sealing, info, b"", plaintext, rng)
 
     def open_with(self, opening: bytes, box: bytes, info: bytes) -> bytes:
-        hpke.encapsulation(box)  # a box of the wrong shape is its sender's fault, whatever the opening says
+        # what is no box made for this place is its sender's fault, whatever the opening says
+        hpke.encapsulation(box, info, b"")
         try:
             published = hpke.Opening.from_bytes(opening)
         except LocalError as error:
@@ -147,4 +151,4 @@ class KeyPair(Identity):
         return hpke.open(self._sealing.reveal(), info, b"", box, public=self.public.sealing)
 
     def opening(self, box: bytes, info: bytes, rng: Rng) -> bytes:
-        return hpke.prove_opening(self._sealing.reveal(), box, rng).to_bytes()
+        return hpke.prove_opening(self._sealing.reveal(), info, b"", box, rng).to_bytes()

@@ -154,5 +154,6 @@ class Inbox:
         try:
             return self._exhibit(slot, data)
         except Malformed:
-            # The box is not even of the right shape: the envelope alone shows that.
+            # No box, or one that its sender did not make for this slot: the envelope alone shows that, and an
+            # opening would tell a sender that has copied somebody's box what is in that one.
             return Exhibit(data, b"")

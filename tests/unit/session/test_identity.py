@@ -1,5 +1,7 @@
 """Identities: the real pair and the simulator's behave alike."""
 
+import contextlib
+
 import pytest
 from tests.unit.session.table import real_identity
 
@@ -44,7 +46,7 @@ def test_a_box_opens_for_its_recipient_in_its_place(pair: tuple[Identity, Identi
     assert bob.open(box, INFO) == bytes(length)
     assert bob.public.seal(bytes(length), INFO, RNG) != box
     for opener, data, info in [(alice, box, INFO), (bob, box, b"another"), (bob, box[:-1] + b"\x00", INFO)]:
-        with pytest.raises(ProofRejected):
+        with pytest.raises((ProofRejected, Malformed)):
             opener.open(data, info)
 
 
@@ -68,10 +70,13 @@ def test_a_stranger_opens_a_box_with_its_opening_and_no_other(pair: tuple[Identi
 
 def test_a_true_opening_of_a_box_that_holds_nothing_shows_its_sender(pair: tuple[Identity, Identity]) -> None:
     _, bob = pair
-    spoilt = bytearray(bob.public.seal(b"text", INFO, RNG))
-    spoilt[-1] ^= 1
+    box = bob.public.seal(b"text", INFO, RNG)
+    spoilt = box[:-1] + bytes([box[-1] ^ 1])
+    opening = b""
+    with contextlib.suppress(Malformed):  # real keys give no opening of what its sender did not make
+        opening = bob.opening(spoilt, INFO, RNG)
     with pytest.raises(Malformed):
-        bob.public.open_with(bob.opening(bytes(spoilt), INFO, RNG), bytes(spoilt), INFO)
+        bob.public.open_with(opening, spoilt, INFO)
 
 
 def test_what_is_no_box_shows_its_sender_without_an_opening(pair: tuple[Identity, Identity]) -> None:
