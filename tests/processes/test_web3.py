@@ -68,6 +68,15 @@ def test_messages_and_typed_data_signed_either_way_recover_to_the_address(wallet
         assert Account.recover_message(message, signature=signature) == wallet.address
 
 
+def test_a_closed_device_says_so_and_closes_once(machine: Machine, addresses: dict[str, str]) -> None:
+    device = quorate.connect(machine.home.path)
+    wallet = device.wallet(addresses["server"])
+    device.close()
+    device.close()
+    with pytest.raises(LocalError, match="connect again"):
+        wallet.sign_message("late")
+
+
 def test_there_is_no_key_to_take(wallet: Wallet) -> None:
     with pytest.raises(LocalError):
         _ = wallet.account.key

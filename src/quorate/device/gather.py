@@ -74,13 +74,13 @@ async def _reach(desk: Desk, name: str, penalties: Counter[str]) -> Channel:
 def _ends_it(found: Channel | BaseException) -> TypeGuard[BaseException]:
     """Whether what came of reaching a node ends the signature: our own login or disk, or a mistake."""
     if isinstance(found, Refused):
-        return found.code == "login"
+        return found.code == "login" and not found.reported_by  # one node that says so is passed over
     return isinstance(found, BaseException) and not isinstance(found, Abort | Unavailable | LimitExceeded)
 
 
 def _too_few(missing: Mapping[str, QuorateError], total: int, needed: int, present: int) -> NoReturn:
     for error in missing.values():
-        if isinstance(error, Refused) and error.code == "login-again":
+        if isinstance(error, Refused) and error.code in ("login", "login-again"):
             raise error  # that is what helps; starting nodes would not
     lacking = needed - present
     raise TooFewNodes(

@@ -47,6 +47,10 @@ DEADLINE_SECONDS: Final = 10.0
 """Without any frame for this long, who is awaited counts as missing. Rounds take milliseconds of work."""
 
 
+MAX_SIGNATURES_AT_ONCE: Final = 4
+"""More wait for their turn: nodes take eight sessions of one account, and an OT setup bears eight uses whose
+checks are outstanding."""
+
 CLOSING_SECONDS: Final = 0.2
 """Requests that nobody waits for have left the device by then; the nodes finish them without it."""
 
@@ -89,6 +93,7 @@ class Desk:
     rng: Rng
     clock: Clock
     observer: Observer | None = None
+    signing: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MAX_SIGNATURES_AT_ONCE))
     setting_up: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     background: set[asyncio.Task[None]] = field(default_factory=set)
 

@@ -92,7 +92,8 @@ class SigningRoom:
                 return await self._online(channels, signers, ready[0], payload, digest)
             return await self._cold(channels, signers, payload, digest)
 
-        return await self._try(attempt)
+        async with self._desk.signing:
+            return await self._try(attempt)
 
     async def prepare(self, count: int) -> int:
         """Do ahead what needs no message, for the next `count` signatures; gives how many wait then."""
@@ -103,7 +104,8 @@ class SigningRoom:
 
         waiting = 0
         for _ in range(count):
-            waiting = await self._try(attempt)
+            async with self._desk.signing:
+                waiting = await self._try(attempt)
         return waiting
 
     # --- the sessions --------------------------------------------------------------------------------
@@ -226,14 +228,15 @@ class SigningRoom:
         known = self._desk.network.nodes
         nodes = [name for name in error.parties if name in known]
         if error.reported_by in known:
-            # Whoever reports a failure may be its cause, whomever it names.
-            marks.penalties[error.reported_by] += 1
+            # Whoever reports a failure may be its cause, whomever it names. It weighs more than being named:
+            # else one liar that names two others at a time would stay in every set until the tries are over.
+            marks.penalties[error.reported_by] += 2
         if isinstance(error, Refused):
             await self._react_to_refusal(error, nodes, marks)
-        elif isinstance(error, Missing):
+        elif isinstance(error, Missing) and not error.reported_by:
             for name in nodes:
                 self._desk.reachable.failed(name)
-        elif isinstance(error, Suspicion | Blame):
+        elif isinstance(error, Suspicion | Blame | Missing):
             marks.penalties.update(nodes)
         elif DEVICE in error.parties and len(error.parties) == 2 and nodes:
             # The two ends hold different OT setups (step 2.2): make a fresh one.

@@ -23,6 +23,7 @@ from quorate.device.device import Device as AsyncDevice
 from quorate.device.login import Issuer, LoginRecord
 from quorate.device.wallet import ETHEREUM, Facts
 from quorate.device.wallet import Wallet as AsyncWallet
+from quorate.errors import LocalError
 
 if TYPE_CHECKING:
     from quorate.chains.ethereum.account import QuorateAccount
@@ -55,6 +56,9 @@ class _Loop:
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """The coroutine's result; an interrupt cancels it."""
+        if self._loop.is_closed():
+            coroutine.close()
+            raise LocalError("this device is closed; connect again")
         future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
         try:
             return future.result()
@@ -74,6 +78,7 @@ class Device:
     def __init__(self, inner: AsyncDevice) -> None:
         self._inner = inner
         self._loop = _Loop()
+        self._closed = False
         try:
             self._loop.run(inner.__aenter__())
         except BaseException:
@@ -89,9 +94,11 @@ class Device:
         self.close()
 
     def close(self) -> None:
-        """Close connections and vault, and end the thread."""
-        self._loop.run(self._inner.__aexit__(None, None, None))
-        self._loop.stop()
+        """Close connections and vault, and end the thread. Repeating it does nothing."""
+        if not self._closed:
+            self._closed = True
+            self._loop.run(self._inner.__aexit__(None, None, None))
+            self._loop.stop()
 
     @property
     def logged_in(self) -> bool:

@@ -1,5 +1,6 @@
 """What a device does when nodes fail, lie or refuse in the middle of a signature."""
 
+import asyncio
 import dataclasses
 from collections import Counter
 
@@ -210,6 +211,14 @@ async def test_every_use_of_a_setup_is_counted_and_passed(device: Device, wallet
     statuses = device.desk.vault.instances.statuses("node1")
     assert [(s.direction, s.unverified) for s in statuses] == [(Direction.SENDER, 0)]
     assert statuses[0].sessions == 1
+
+
+async def test_many_signatures_at_once_take_turns_and_all_come_out(wallet: Wallet) -> None:
+    await wallet.prepare(2)
+    texts = [f"message {index}" for index in range(12)]
+    signed = await asyncio.gather(*(wallet.sign_message(text) for text in texts))
+    for text, one in zip(texts, signed, strict=True):
+        assert_signed(wallet, one.raw, text)
 
 
 def test_nodes_that_failed_come_last_for_half_a_minute_and_good_ones_first() -> None:
