@@ -19,7 +19,7 @@ from quorate.account import KeyRecord
 from quorate.account.requests import LiveRequest
 from quorate.device.network import Network
 from quorate.encoding import decode, encode
-from quorate.errors import Abort, Missing, Refused, Remedy
+from quorate.errors import Abort, Malformed, Missing, Refused, Remedy
 from quorate.identity import prove_request
 from quorate.session import Identity
 from quorate.transport.channel import Channel, ChannelClosed
@@ -91,7 +91,10 @@ class Nodes:
     async def wallets(self, name: str) -> list[KeyRecord]:
         """The records that a node keeps of this account's keys."""
         rows = _read(list[_Wallet], await self._ask(name, "GET", "/v1/wallets"), name)
-        return [decode(KeyRecord, _octets(row.record, name)) for row in rows]
+        try:
+            return [decode(KeyRecord, _octets(row.record, name)) for row in rows]
+        except Malformed:
+            raise _strange(name) from None
 
     async def make_instances(self, name: str) -> None:
         """Let a node make what it needs with the other nodes to sign for this account."""
