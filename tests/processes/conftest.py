@@ -34,6 +34,11 @@ class Ran:
         return json.loads(self.out)
 
 
+class _Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
 @dataclass(frozen=True)
 class Machine:
     """A home directory with its network."""
@@ -44,12 +49,12 @@ class Machine:
     def network(self) -> LocalNetwork:
         return LocalNetwork(self.home)
 
-    def quorate(self, *arguments: str, home: Path | None = None) -> Ran:
-        """Run one command line as without a terminal; in this process, which saves seconds."""
+    def quorate(self, *arguments: str, home: Path | None = None, at_terminal: bool = False) -> Ran:
+        """Run one command line, by default as without a terminal; in this process, which saves seconds."""
         out, err = io.StringIO(), io.StringIO()
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv(VARIABLE, str(home or self.home.path))
-            patch.setattr(sys, "stdin", io.StringIO())
+            patch.setattr(sys, "stdin", _Terminal() if at_terminal else io.StringIO())
             with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
                 code = run(arguments)
         return Ran(code, out.getvalue(), err.getvalue())

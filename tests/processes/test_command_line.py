@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from tests.processes.conftest import Machine
 
 from quorate.device.backup import read_header
@@ -78,6 +79,28 @@ def test_a_transaction_is_previewed_and_not_signed_unasked(
     signed = machine.quorate(*command, "--yes", "--json")
     assert signed.code == 0
     assert signed.data["signed"].startswith("0x02")
+
+
+def test_a_person_is_asked_and_may_say_no(
+    machine: Machine, addresses: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def answers(said: bool) -> Callable[..., bool]:
+        def confirm(question: str, **_: object) -> bool:
+            asked.append(question)
+            return said
+
+        return confirm
+
+    command = ["sign", "message", "hello", "--wallet", "mine"]
+    monkeypatch.setattr("typer.confirm", answers(False))
+    ran = machine.quorate(*command, at_terminal=True)
+    assert (ran.code, ran.out) == (4, "")
+    assert "not approved" in ran.err
+    monkeypatch.setattr("typer.confirm", answers(True))
+    assert machine.quorate(*command, at_terminal=True).code == 0
+    assert asked == ["Sign this?"] * 2
 
 
 def test_a_transaction_file_and_typed_data_are_signed(

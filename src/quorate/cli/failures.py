@@ -81,6 +81,8 @@ def next_step(error: QuorateError) -> str:
     match error:
         case Refused(code="login" | "login-again"):
             return "log in, then repeat the command: quorate login"
+        case Refused(code="not-approved"):
+            return ""
         case Refused(code="unknown-chain"):
             return "name one of the known chains (quorate network), or add a row for yours"
         case Refused(code="blind" | "blind-digest"):

@@ -147,7 +147,7 @@ async def _sign(terminal: Terminal, which: str | None, payload: Any, yes: bool, 
 
 
 async def _approve_and_sign(terminal: Terminal, wallet: Wallet, payload: bytes, yes: bool) -> Signed:
-    from quorate.errors import LocalError
+    from quorate.errors import LocalError, Refused
 
     preview = await asyncio.to_thread(wallet.preview, payload)
     # On standard error, so that standard output holds the result alone.
@@ -156,7 +156,7 @@ async def _approve_and_sign(terminal: Terminal, wallet: Wallet, payload: bytes, 
         if terminal.as_json or not sys.stdin.isatty():
             raise LocalError("nobody is there to approve this; if you mean it, add --yes")
         if not typer.confirm("Sign this?", err=True):
-            raise typer.Abort
+            raise Refused("not approved, so nobody was asked to sign", code="not-approved")
     with terminal.progress("signing"):
         return await wallet.sign(payload)
 
