@@ -11,8 +11,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
+from quorate.clock import unix_time
 from quorate.testing.committee import LocalCommittee
 from quorate.transport.channel import ChannelClosed, MemoryChannel
 from quorate.transport.frames import Frame
@@ -55,6 +57,15 @@ class FragileCommittee(LocalCommittee):
     """See the module's docstring."""
 
     lives: dict[str, Life]
+    later: float = 0.0
+    """By how many seconds the clock is ahead; for tests that cannot wait."""
+
+    def __init__(self, home: Path, size: int, degree: int) -> None:
+        super().__init__(home, size, degree, clock=self.now)
+
+    def now(self) -> float:
+        """The time at the nodes, and at the devices of `tests.support.local_device`."""
+        return unix_time() + self.later
 
     def arm(self, name: str, kind: str, moment: int) -> None:
         """Kill a node at its n-th `FRAME` or `STEP` from now."""

@@ -144,7 +144,8 @@ async def local_device(
     monkeypatch.setattr("quorate.device.create.BackupLink", LocalBackup)
     rows = [NodeRow(name, "memory:", committee.identities[name].to_bytes().hex()) for name in committee.names]
     network = Network.of(committee.network, committee.quorums, rows)
-    device = Device(Home(home), network, issuer=LocalIssuer(committee, user), observer=observer)
+    issuer = LocalIssuer(committee, user)
+    device = Device(Home(home), network, issuer=issuer, observer=observer, clock=committee._clock)
     async with device:
         device.desk.nodes = LocalNodes(committee, lambda: device.login.account)
         if not device.logged_in:

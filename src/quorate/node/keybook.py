@@ -15,7 +15,12 @@ from quorate.account import KeyRecord, State
 from quorate.encoding import Canonical, decode, encode
 from quorate.errors import AlreadyUsed, LimitExceeded, Refused, Remedy, Unavailable
 from quorate.node.callers import Caller, DeviceCaller
-from quorate.node.limits import MAX_KEYS_PER_ACCOUNT, MAX_OPEN_KEYS_PER_ACCOUNT, OPEN_KEY_SECONDS
+from quorate.node.limits import (
+    MAX_KEYS_PER_ACCOUNT,
+    MAX_OPEN_KEYS_PER_ACCOUNT,
+    OPEN_KEY_SECONDS,
+    REFRESH_FOLLOWS_SECONDS,
+)
 from quorate.session import SessionSpec
 from quorate.sharing.access import NotAuthorised, NotExact
 from quorate.sharing.keyshare import KeyShare
@@ -74,14 +79,16 @@ class KeyBook:
         """Raises `LimitExceeded` when the account has as many keys as it may have.
 
         Keys that were formed and never made live count apart. They are erased only to make room for another,
-        and only after a day: a device that was away finds its unfinished wallet.
+        and only after a day: a device that was away finds its unfinished wallet. Those that wait for a
+        refresh which has failed, or will not come any more, are nobody's wallet and do not count.
         """
         live = len(self._vault.records.list(_index(account)))
         waiting = {
             entry.name: decode(_Open, entry.value) for entry in self._vault.records.list(_open(account))
         }
-        if len(waiting) >= MAX_OPEN_KEYS_PER_ACCOUNT:
-            for name in [name for name, key in waiting.items() if now - key.born > OPEN_KEY_SECONDS]:
+        full = len(waiting) >= MAX_OPEN_KEYS_PER_ACCOUNT
+        for name, key in list(waiting.items()):
+            if (full and now - key.born > OPEN_KEY_SECONDS) or self._is_dead(account, name, key, now):
                 self.forget(account, bytes.fromhex(name))
                 del waiting[name]
         if len(waiting) >= MAX_OPEN_KEYS_PER_ACCOUNT:
@@ -197,6 +204,13 @@ class KeyBook:
         found = self._vault.records.get(_STAGED, name)
         if found is not None:
             self._vault.records.delete(_STAGED, name, expected=found.version)
+
+    def _is_dead(self, account: bytes, name: str, key: _Open, now: float) -> bool:
+        """Whether it was formed for a refresh that was given up: its spare keys are burned, or it is late."""
+        if not key.spares or len(self._vault.shares.epochs(name)) > 1:
+            return False
+        places = (pool_place(self._me, account, spare) for spare in key.spares)
+        return now - key.born > REFRESH_FOLLOWS_SECONDS or all(self._vault.get(at) is None for at in places)
 
     def _settle(self, account: bytes, key: bytes) -> None:
         """The key waits no more; spare keys that it has not used serve nobody."""

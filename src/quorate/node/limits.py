@@ -37,6 +37,10 @@ MAX_OPEN_KEYS_PER_ACCOUNT: Final = 8
 OPEN_KEY_SECONDS: Final = 24 * 3600.0
 """Such a key is kept at least this long, and for as long as no other needs its place."""
 
+REFRESH_FOLLOWS_SECONDS: Final = 900.0
+"""A key formed with a spare is refreshed by the same run of the same device, seconds later. Devices give a
+creation up after this long (`quorate.device.shelf`)."""
+
 CLOSING_SECONDS: Final = 5.0
 """How long running sessions may finish when the node is asked to stop."""
 
