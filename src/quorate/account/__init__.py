@@ -1,7 +1,8 @@
 """Accounts and their keys: who holds which share of what, and what each may ask for. Pure rules, no IO.
 
-`records` says what is known of a key, `presets` which structures are offered, `rules` who may do what now,
-`sentences` tells a person what a structure means.
+`records` says what is known of a key and `transitions` how that changes, `requests` what may be asked about it,
+`presets` which structures are offered, `sentences` tells a person what one means, `shards` spreads accounts
+over the nodes' OT instances.
 """
 
 from quorate.account.presets import structure_for

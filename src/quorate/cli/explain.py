@@ -29,10 +29,7 @@ _MESSAGES: Final = {
         "that node: one value of a polynomial; the device: size",
     ),
     "keygen.confirm": ("proves that it knows its own share now", "public points only"),
-    "keygen.reveal": (
-        "shows one value that somebody has complained about",
-        "that value, which is then not used",
-    ),
+    "keygen.reveal": ("opens its part of the chain code", "the chain code, which signs nothing"),
     "formation.contribution": ("fixes its part of the chain code by a hash", "nothing yet"),
     "formation.assigned": ("names the nodes' public point", "public points only"),
     "formation.form": (

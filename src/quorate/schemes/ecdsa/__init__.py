@@ -6,7 +6,7 @@ Read beside docs/protocols/ecdsa.md, whose step numbers stand in the code:
 - `quorum`: who signs, with which part of the key.
 - `presign` (two rounds, no message yet), with its mathematics in `checks`; `presignature`: what is kept.
 - `online` (one message), `sign`: both in one session; `signature`: the result and its verification.
-- `faults`: what failed checks become.
+- `faults`: what failed checks become; `evidence`: what a stranger sees of it.
 
 A host derives the digest from the payload itself, consumes a presignature durably before its answer leaves,
 and stores a leak-bearing `Suspicion` (the pair is quarantined) before it answers anybody.

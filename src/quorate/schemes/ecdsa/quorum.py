@@ -29,7 +29,7 @@ class Quorum:
 
     `keepers` are the signers that hold the entropy of a presignature: the committee's nodes among the
     signers, or all signers when no node is among them. A device that signs with nodes keeps none, because
-    it is the one that asks (docs/protocols/ecdsa.md, step 2.4).
+    it is the one that asks (docs/protocols/ecdsa.md, steps 2.5 and 3.2).
     """
 
     key_id: bytes
