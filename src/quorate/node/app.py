@@ -18,6 +18,7 @@ from litestar.config.response_cache import ResponseCacheConfig
 from litestar.di import NamedDependency
 from litestar.exceptions import HTTPException, WebSocketDisconnect
 from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.params import JSONBody
 
 from quorate import __version__
@@ -250,7 +251,10 @@ def make_app(node: Node) -> Litestar:
         on_startup=[start],
         on_shutdown=[stop],
         request_max_body_size=MAX_BODY_BYTES,
-        openapi_config=OpenAPIConfig(title="Quorate node", version=__version__, path="/schema"),
+        # The description alone: the pages that could show it would load scripts of others into this origin.
+        openapi_config=OpenAPIConfig(
+            title="Quorate node", version=__version__, path="/schema", render_plugins=[JsonRenderPlugin()]
+        ),
         response_cache_config=ResponseCacheConfig(default_expiration=None),
         logging_config=None,
     )

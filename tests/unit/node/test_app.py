@@ -81,6 +81,11 @@ async def test_the_openapi_description_names_every_resource(client: Client) -> N
     assert {"/v1/health", "/v1/network", "/v1/wallets", "/v1/instances", "/v1/keys/live"} <= set(paths)
 
 
+@pytest.mark.parametrize("path", ["/schema", "/schema/swagger", "/schema/redoc", "/schema/elements"])
+async def test_no_page_of_a_node_loads_scripts_of_others(client: Client, path: str) -> None:
+    assert "<script" not in (await client.get(path)).text
+
+
 async def test_a_certified_key_goes_live_and_is_listed_to_its_owner(
     client: Client, committee: LocalCommittee
 ) -> None:
