@@ -21,7 +21,7 @@ from tests.support.owner import Owner
 
 from quorate.account import KeyRecord
 from quorate.account.requests import OnlineRequest, PresignRequest
-from quorate.account.shards import shard_of
+from quorate.account.shards import DEVICE_SHARD, shard_of
 from quorate.chains.ethereum.requests import message
 from quorate.chains.registry import Chains
 from quorate.clock import unix_time
@@ -397,3 +397,29 @@ async def test_sessions_side_by_side_learn_one_bit_of_delta_and_not_one_each(
     owner.token = committee.token("alice", owner.keys.public, later=2)
     await owner.set_up("node1")
     await alice.sign("afterwards")
+
+
+async def test_a_setup_begun_before_a_quarantine_does_not_end_it(
+    committee: LocalCommittee, mallory: Customer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise a cheat keeps one setup half done beside each attempt, and never has to log in again."""
+    node, owner = committee.nodes["node1"], mallory.owner
+    peer = DeviceCaller(owner.account, owner.keys.public, 0).peer
+
+    async def frozen() -> None:
+        await node.worker(lambda: node.pairs.freeze(peer, DEVICE_SHARD, "a check", leak_bearing=True))
+
+    held = Held(await committee.connect("node1"), Deliver, once(frozen))
+
+    async def connect(_: str) -> MemoryChannel:
+        return held
+
+    with monkeypatch.context() as patched, pytest.raises(Refused) as refused:
+        patched.setattr(committee, "connect", connect)
+        await owner.set_up("node1")
+    assert refused.value.code == "login-again"
+    (status,) = node.vault.instances.statuses(peer)
+    assert status.state is InstanceState.QUARANTINED
+    owner.token = committee.token(owner.user, owner.keys.public, later=2)
+    await owner.set_up("node1")
+    await mallory.sign("afterwards")

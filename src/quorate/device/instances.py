@@ -35,11 +35,17 @@ class InstanceBook:
         kept = self._vault.instances.load(node, DEVICE_SHARD, _KEPT_UNDER)
         return PairSetup.from_bytes(kept.value.reveal())
 
-    def store(self, node: str, setup: PairSetup) -> None:
-        """Keep a fresh one; it replaces its predecessor."""
-        self._vault.instances.store(
-            node, setup.shard, _KEPT_UNDER, setup.generation, setup.to_bytes(), now=self._clock()
-        )
+    def store(self, node: str, setup: PairSetup, logged_in: int) -> None:
+        """Keep a fresh one; it replaces its predecessor.
+
+        Raises `Refused` if a quarantine that `logged_in` does not end has begun since the setup was: it would
+        otherwise be left by what both had under way.
+        """
+        with self._vault.transaction():
+            self._refuse_in_quarantine(node, logged_in)
+            self._vault.instances.store(
+                node, setup.shard, _KEPT_UNDER, setup.generation, setup.to_bytes(), now=self._clock()
+            )
 
     def is_usable(self, node: str) -> bool:
         """Whether one is there that wants no replacement by its age or its unfinished sessions."""
@@ -77,6 +83,13 @@ class InstanceBook:
         suspended = self._vault.instances.suspension(node)
         if suspended is not None:
             raise Unavailable(f"signing with {node} is suspended after several failed checks: {suspended}")
+        self._refuse_in_quarantine(node, logged_in)
+        newest = self._vault.instances.newest_generation(node, DEVICE_SHARD, _KEPT_UNDER)
+        generation = max(newest + 1, self._tried.get(node, 0) + 1, int(self._clock()))
+        self._tried[node] = generation
+        return generation
+
+    def _refuse_in_quarantine(self, node: str, logged_in: int) -> None:
         if self._state(node) is InstanceState.QUARANTINED:
             noted = self._vault.records.get(_QUARANTINE, node)
             if noted is not None and logged_in <= int(noted.value):
@@ -85,10 +98,6 @@ class InstanceBook:
                     code="login-again",
                     parties=[node],
                 )
-        newest = self._vault.instances.newest_generation(node, DEVICE_SHARD, _KEPT_UNDER)
-        generation = max(newest + 1, self._tried.get(node, 0) + 1, int(self._clock()))
-        self._tried[node] = generation
-        return generation
 
     def _state(self, node: str) -> InstanceState | None:
         found: list[InstanceStatus] = [

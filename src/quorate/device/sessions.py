@@ -191,7 +191,8 @@ class Desk:
         await asyncio.shield(running)
 
     async def _set_up(self, node: str) -> None:
-        generation = await self.worker(self.book.next_generation, node, self.login().issued)
+        logged_in = self.login().issued
+        generation = await self.worker(self.book.next_generation, node, logged_in)
         roster = self.roster(node)
         proposal = SessionSpec(
             SETUP.name,
@@ -214,7 +215,7 @@ class Desk:
             _, setup = await self.run(channels, roster, proposal, SETUP, SECP256K1, protocol)
         finally:
             self.release(channels)
-        await self.worker(self.book.store, node, setup)
+        await self.worker(self.book.store, node, setup, logged_in)
 
     def _tell(self, event: Event) -> None:
         if self.observer is not None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeAlias, TypeVar
+from typing import Any, Final, Protocol, TypeAlias, TypeVar
 
 from quorate.account.shards import DEVICE_SHARD, shard_of
 from quorate.chains.registry import Chains
@@ -30,6 +30,9 @@ from quorate.transport.host import Hosted
 from quorate.vault import Vault
 
 T = TypeVar("T")
+
+MAX_GENERATION: Final = 1 << 53
+"""Far above any unix time, far below what a database's integer holds: there is always a next one."""
 
 Partners: TypeAlias = Mapping[str, tuple[str, PairSetup]]
 """By party name: what our tables call it, and the OT setup we have with it."""
@@ -102,7 +105,9 @@ class Run(Hosted):
                 self.services.pairs.end_session(peer, setup)
 
 
-def watched(services: Services, partners: Partners, run: ProtocolRun[T]) -> ProtocolRun[T]:
+def watched(
+    services: Services, caller: DeviceCaller, partners: Partners, run: ProtocolRun[T]
+) -> ProtocolRun[T]:
     """`run`, with every leak that a check of ours finds stored in the very step that finds it.
 
     Before anybody is answered, and before another session's step can follow: those on the same instance then
@@ -116,7 +121,8 @@ def watched(services: Services, partners: Partners, run: ProtocolRun[T]) -> Prot
             for name in error.parties:
                 if name in partners and error.leak_bearing:
                     peer, setup = partners[name]
-                    services.pairs.freeze(peer, setup.shard, str(error)[:200], leak_bearing=True)
+                    reason, login = str(error)[:200], caller.logged_in if peer == caller.peer else 0
+                    services.pairs.freeze(peer, setup.shard, reason, leak_bearing=True, login=login)
             raise
 
     return guarded
@@ -143,7 +149,7 @@ class SetupOffer:
         shard, generation = self._instance(caller, spec)
 
         def keep(setup: PairSetup) -> bytes:
-            services.pairs.store(caller.peer, setup)
+            services.pairs.accept(caller, setup)
             services.log("instance", peer=caller.peer, shard=shard)
             return setup.fingerprint
 
@@ -168,6 +174,8 @@ class SetupOffer:
             shard, generation = decode(tuple[int, int], spec.payload)
         except Malformed as error:
             raise Refused(f"the payload names no instance: {error}", code="payload") from None
+        if not 0 < generation < MAX_GENERATION:
+            raise Refused(f"a generation is above 0 and below {MAX_GENERATION}", code="generation")
         return shard, generation
 
 

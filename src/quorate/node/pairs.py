@@ -65,6 +65,17 @@ class Pairs:
             peer, setup.shard, _KEPT_UNDER, setup.generation, setup.to_bytes(), now=self._clock()
         )
 
+    def accept(self, caller: Caller, setup: PairSetup) -> None:
+        """Keep what a session that `caller` opened has made.
+
+        Raises `Refused` where it may not *now*: a setup that was begun before a quarantine and finished after
+        it would otherwise be the way out of it without a new login.
+        """
+        with self._vault.transaction():
+            if isinstance(caller, DeviceCaller):
+                self._require_login_after_quarantine(caller, setup.shard)
+            self.store(caller.peer, setup)
+
     def begin_session(self, peer: str, setup: PairSetup) -> None:
         """Count one use whose check is outstanding, durably."""
         self._vault.instances.begin_session(peer, setup.shard, _KEPT_UNDER, setup.generation)
@@ -90,13 +101,17 @@ class Pairs:
             self._vault.instances.retire(peer, setup.shard, _KEPT_UNDER, setup.generation, reason)
         self._differed[key] = setup.generation
 
-    def freeze(self, peer: str, shard: int, reason: str, *, leak_bearing: bool) -> None:
-        """Quarantine the instance, durably; notes when, so that only a later login ends it."""
+    def freeze(self, peer: str, shard: int, reason: str, *, leak_bearing: bool, login: int = 0) -> None:
+        """Quarantine the instance, durably; notes when, so that only a later login ends it.
+
+        Later than the moment, and than the `login` in use at that moment: an issuer's clock may be ahead.
+        """
         now = self._clock()
         name = f"{peer}/{shard}"
         known = self._vault.records.get(_QUARANTINE, name)
         version = 0 if known is None else known.version
-        self._vault.records.put(_QUARANTINE, name, str(int(now)).encode(), expected=version)
+        since = max(int(now), login)
+        self._vault.records.put(_QUARANTINE, name, str(since).encode(), expected=version)
         self._vault.instances.quarantine(peer, shard, reason, now=now, leak_bearing=leak_bearing)
         self._log("quarantine", peer=peer, shard=shard, leak_bearing=leak_bearing)
 
@@ -118,11 +133,16 @@ class Pairs:
             raise Refused(f"shards are below {SHARDS}", code="shard")
         elif caller.name > self._me and (caller.name, shard) in self._making:
             raise Refused("this node is making that instance already", code="order")
+        if self._vault.instances.suspension(caller.peer) is not None:
+            raise Refused(
+                f"signing with {self._me} is suspended; its operator can tell why", code="suspended"
+            )
         newest = self._vault.instances.newest_generation(caller.peer, shard, _KEPT_UNDER)
         if generation <= newest:
             raise Refused(f"the generation must be above {newest}", code="generation")
 
     def _require_login_after_quarantine(self, caller: DeviceCaller, shard: int) -> None:
+        """Raises `Refused` with code ``login-again`` if this login is none that ends the quarantine."""
         status = self._status(caller.peer, shard)
         if status is None or status.state is not InstanceState.QUARANTINED:
             return
