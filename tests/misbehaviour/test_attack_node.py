@@ -22,13 +22,15 @@ from quorate.account.presets import DEVICE
 from quorate.account.requests import LiveRequest, Signatures
 from quorate.encoding import encode
 from quorate.entropy import system_rng
-from quorate.errors import Abort, Missing, Refused
+from quorate.errors import Abort, Missing, Refused, Suspicion
 from quorate.groups import SECP256K1
 from quorate.node import node as node_module
 from quorate.node import refreshing
+from quorate.node.callers import DeviceCaller
 from quorate.node.creation import claim_first_epoch
 from quorate.node.keybook import POOL_TABLE, KeyBook
 from quorate.node.limits import MAX_OPEN_KEYS_PER_ACCOUNT, MAX_SESSIONS_PER_NODE, OPEN_KEY_SECONDS
+from quorate.node.offers import MAX_GENERATION, watched
 from quorate.primitives.parameters import STANDARD
 from quorate.schemes.ecdsa import SETUP, SIGN, instance_payload, suite
 from quorate.session import (
@@ -47,6 +49,7 @@ from quorate.testing.committee import LocalCommittee
 from quorate.transport.channel import MemoryChannel
 from quorate.transport.frames import Begin, Deliver, Failed, Frame, Nonce, Propose
 from quorate.transport.host import host
+from quorate.vault.instances import FAILURES_BEFORE_SUSPENSION
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 NODES = ("node1", "node2", "node3")
@@ -545,6 +548,77 @@ async def test_a_restored_node_makes_nothing_live(
     assert refused.value.code == "rolled-back"
     monkeypatch.undo()
     node.make_live(wanted)
+
+
+# --- instances ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("generation", [0, MAX_GENERATION, (1 << 63) - 1, (1 << 64) - 1])
+async def test_a_generation_that_no_table_holds_is_refused(
+    committee: LocalCommittee, generation: int
+) -> None:
+    owner = Owner(committee, user="far-ahead")
+    named = encode((0, generation))
+    proposal = owner.proposal(SETUP, (DEVICE, "node1"), suite=suite(SECP256K1, STANDARD), payload=named)
+    channel = await committee.connect("node1")
+    await channel.send(Propose(DEVICE, owner.token, proposal))
+    answer = await channel.receive()
+    assert isinstance(answer, Failed)
+    assert answer.code == "generation"
+
+
+async def test_a_login_dated_ahead_does_not_outlive_the_quarantine_it_has_caused(
+    committee: LocalCommittee, time: Time
+) -> None:
+    """Clocks differ by two minutes at most; a login from such an issuer is 'later' than what it did."""
+    owner = Owner(committee, user="ahead")
+    owner.token = committee.token("ahead", owner.keys.public, later=100.0)
+    await owner.set_up("node1")
+    node = committee.nodes["node1"]
+    caller = DeviceCaller(owner.account, owner.keys.public, int(NOW) + 100)
+    setup = node.pairs.load(caller.peer, 0)
+
+    async def leaks(_: Party) -> None:
+        raise Suspicion("a check failed", parties=["node1", DEVICE], leak_bearing=True)
+
+    run = watched(node._services, caller, {DEVICE: (caller.peer, setup)}, leaks)
+    with pytest.raises(Suspicion):
+        await run(None)  # type: ignore[arg-type]
+    time.now = NOW + 110
+    with pytest.raises(Refused) as refused:
+        await owner.set_up("node1")
+    assert refused.value.code == "login-again"
+    owner.token = committee.token("ahead", owner.keys.public, later=1.0)
+    await owner.set_up("node1")
+    time.now = NOW
+
+
+async def test_a_suspended_device_is_refused_before_anything_is_computed(committee: LocalCommittee) -> None:
+    owner = Owner(committee, user="suspended")
+    await owner.set_up("node1")
+    node = committee.nodes["node1"]
+    peer = DeviceCaller(owner.account, owner.keys.public, 0).peer
+    for _ in range(FAILURES_BEFORE_SUSPENSION):
+        node.pairs.freeze(peer, 0, "a check failed", leak_bearing=True)
+    owner.token = committee.token("suspended", owner.keys.public, later=60.0)
+    with pytest.raises(Refused) as refused:
+        await owner.set_up("node1")
+    assert refused.value.code == "suspended"
+
+
+async def test_setting_up_all_day_leaves_one_row_and_one_data_key(committee: LocalCommittee) -> None:
+    owner = Owner(committee, user="busy")
+    for _ in range(5):
+        await owner.set_up("node1")
+    node = committee.nodes["node1"]
+    peer = DeviceCaller(owner.account, owner.keys.public, 0).peer
+    with node.vault.transaction() as tx:
+        rows = tx.query("SELECT generation, state FROM instances WHERE peer = ?", (peer,))
+    assert len(rows) == 1
+    kept = [
+        n for n in range(1, owner.generation + 1) if node.vault.data_keys.exists(f"ot:{peer}:0:sender:{n}")
+    ]
+    assert kept == [owner.generation]
 
 
 # --- replays and thefts that get nothing ----------------------------------------------------------------

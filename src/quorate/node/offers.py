@@ -31,8 +31,8 @@ from quorate.vault import Vault
 
 T = TypeVar("T")
 
-MAX_GENERATION: Final = 1 << 53
-"""Far above any unix time, far below what a database's integer holds: there is always a next one."""
+MAX_GENERATION: Final = 1 << 32
+"""What a setup counts in 32 bits; refused here, before a database meets an integer that it cannot hold."""
 
 Partners: TypeAlias = Mapping[str, tuple[str, PairSetup]]
 """By party name: what our tables call it, and the OT setup we have with it."""

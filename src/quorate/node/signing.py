@@ -70,7 +70,7 @@ class SignOffer:
             still_usable = partial(refuse_frozen, services, partners)
             await sign(party, signer, pairs, digest, combiner=device.name, still_usable=still_usable)
 
-        session = session_of(services, SIGN, spec, roster, record, watched(services, partners, run))
+        session = session_of(services, SIGN, spec, roster, record, watched(services, device, partners, run))
         partners.update(await partners_of(services, device, spec))
         return Run(session, services, _nothing, partners)
 
@@ -124,7 +124,9 @@ class PresignOffer:
                 )
             return made.id
 
-        session = session_of(services, PRESIGN, spec, roster, record, watched(services, partners, run))
+        session = session_of(
+            services, PRESIGN, spec, roster, record, watched(services, device, partners, run)
+        )
         partners.update(await partners_of(services, device, spec))
         return Run(session, services, keep, partners)
 

@@ -119,6 +119,11 @@ class Instances:
                 )
             if known is not None and known.state is InstanceState.ACTIVE:
                 self._leave(tx, known, InstanceState.RETIRED, "replaced")
+            # One row tells of the past: quarantines stay, but a peer that sets up all day fills no disk.
+            tx.execute(
+                "DELETE FROM instances WHERE peer = ? AND shard = ? AND direction = ? AND state = 'retired'",
+                (peer, shard, direction),
+            )
             place = _place(peer, shard, direction, generation)
             tx.execute(
                 "INSERT INTO instances (peer, shard, direction, generation, state, body, unverified, "
@@ -226,8 +231,13 @@ class Instances:
     def statuses(self, peer: str | None = None) -> list[InstanceStatus]:
         """The newest generation of each instance, sorted."""
         with self._rows.storage.transaction() as tx:
-            found = tx.query(_SELECT + " ORDER BY peer, shard, direction, generation")
-        newest = {(row[0], row[1], row[2]): _status_of(row) for row in found if peer in (None, row[0])}
+            order = " ORDER BY peer, shard, direction, generation"
+            found = (
+                tx.query(_SELECT + order)
+                if peer is None
+                else tx.query(_SELECT + " WHERE peer = ?" + order, (peer,))
+            )
+        newest = {(row[0], row[1], row[2]): _status_of(row) for row in found}
         return list(newest.values())
 
     def quarantine(

@@ -1,0 +1,68 @@
+"""One node that reports what it likes: whomever it names, the device signs with the others."""
+
+import pytest
+from eth_account import Account
+from eth_account.messages import encode_defunct
+
+from quorate.device.device import Device
+from quorate.device.reachable import Reachability
+from quorate.device.sessions import Event, Opened
+from quorate.errors import Abort, Blame, LimitExceeded, Missing, QuorateError, Refused, Remedy, Suspicion
+from quorate.node.node import Node
+from quorate.testing.committee import LocalCommittee
+from quorate.vault.instances import InstanceState
+
+OTHERS = ("node2", "node3", "node4", "node5")
+LIES: list[QuorateError] = [
+    Blame("they lied", parties=OTHERS, evidence=[b"not even an exhibit"]),
+    Blame("they lied", parties=("node2", "node3")),
+    Suspicion("a check failed", parties=("device", "node2"), leak_bearing=True),
+    Suspicion("a check failed", parties=OTHERS, leak_bearing=True),
+    Missing("they are away", parties=OTHERS, needed=4),
+    Abort("the two ends hold different setups", parties=("device", "node2")),
+    Refused("none here", code="no-instance", parties=("device", "node2")),
+    Refused("none here", code="no-instance", parties=("node2", "node3")),
+    Refused("not live", code="not-live", parties=OTHERS),
+    Refused("no", code="login", parties=("node1",)),
+    Refused("no", code="login-again", parties=OTHERS),
+    Refused("no", code="presignature", parties=OTHERS),
+    LimitExceeded("busy", remedy=Remedy.QUARANTINE),
+]
+
+
+class Liar:
+    """An offer that answers every proposal with one error."""
+
+    def __init__(self, lie: QuorateError) -> None:
+        self._lie = lie
+
+    async def consider(self, *_: object) -> None:
+        raise self._lie
+
+    async def open(self, *_: object) -> None:
+        raise self._lie
+
+
+def lies(node: Node, lie: QuorateError, *protocols: str) -> None:
+    for protocol in protocols:
+        node._offers[protocol] = Liar(lie)  # type: ignore[assignment]
+
+
+@pytest.mark.parametrize("protocols", [("ecdsa.sign",), ("ecdsa.sign", "ecdsa.setup")], ids=["sign", "both"])
+async def test_one_liar_cannot_stop_a_signature_whomever_it_names(
+    committee: LocalCommittee, device: Device, events: list[Event], protocols: tuple[str, ...]
+) -> None:
+    if "ecdsa.setup" in protocols:  # then it never gets as far as being asked to sign
+        lies(committee.nodes["node1"], LIES[0], *protocols)
+    wallet = await device.create_wallet("server")
+    for number, lie in enumerate(LIES):
+        lies(committee.nodes["node1"], lie, *protocols)
+        device.desk.reachable = Reachability()  # it is asked first again, whatever it has done before
+        events.clear()
+        raw = (await wallet.sign_message(f"{number}")).raw
+        assert Account.recover_message(encode_defunct(text=f"{number}"), signature=raw) == wallet.address
+        tried = [event.parties for event in events if isinstance(event, Opened)]
+        assert "node1" in tried[0], f"{lie!r} was never told"
+        assert "node1" not in tried[-1]
+        states = {status.state for status in device.desk.vault.instances.statuses()}
+        assert InstanceState.QUARANTINED not in states, "what a node reports freezes nothing"
