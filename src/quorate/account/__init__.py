@@ -1,12 +1,12 @@
 """Accounts and their keys: who holds which share of what, and what each may ask for. Pure rules, no IO.
 
-`records` says what is known of a key and `transitions` how that changes, `requests` what may be asked about it,
-`presets` which structures are offered, `sentences` tells a person what one means, `shards` spreads accounts
-over the nodes' OT instances.
+`records` says what is known of a key and `transitions` how that changes, `requests` what may be asked of
+nodes about it, `presets` which structures are offered; `sentences` tells a person what one means, `shards`
+spreads accounts over the nodes' OT instances.
 """
 
 from quorate.account.presets import structure_for
-from quorate.account.records import Factor, FactorKind, KeyRecord, Member, State
+from quorate.account.records import Factor, FactorKind, KeyRecord, Member
 from quorate.account.sentences import survival
 
-__all__ = ["Factor", "FactorKind", "KeyRecord", "Member", "State", "structure_for", "survival"]
+__all__ = ["Factor", "FactorKind", "KeyRecord", "Member", "structure_for", "survival"]

@@ -26,13 +26,6 @@ Encoded = Annotated[bytes, msgspec.Meta(min_length=1, max_length=128)]
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=32)]
 
 
-class State(StrEnum):
-    """A key is formed between committee and device, then live in the structure its owner wants."""
-
-    FORMED = "formed"
-    LIVE = "live"
-
-
 class FactorKind(StrEnum):
     """What holds a share beside the committee."""
 
@@ -78,7 +71,6 @@ class KeyRecord(Canonical, frozen=True):
     structure: Annotated[str, msgspec.Meta(max_length=MAX_EXPRESSION)]
     committee: Annotated[tuple[Member, ...], msgspec.Meta(max_length=32)]
     factors: Annotated[tuple[Factor, ...], msgspec.Meta(max_length=32)]
-    state: State
 
     def __post_init__(self) -> None:
         named = [holder.name for holder in self.holders]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from quorate.account.records import Factor, FactorKind, KeyRecord, Member, State
+from quorate.account.records import Factor, FactorKind, KeyRecord, Member
 from quorate.session import PublicKeys
 from quorate.sharing.change import Change
 from quorate.sharing.formation import Formed
@@ -35,7 +35,6 @@ def formed_record(formed: Formed, roster: Mapping[str, PublicKeys]) -> KeyRecord
             Factor(name, FactorKind.DEVICE, roster[name].to_bytes(), share.public_shares[name].to_bytes())
             for name in structure.factors
         ),
-        state=State.LIVE,
     )
 
 
@@ -63,5 +62,4 @@ def refreshed_record(before: KeyRecord, change: Change, share: KeyShare) -> KeyR
             )
             for target in change.targets
         ),
-        state=State.LIVE,
     )

@@ -250,7 +250,7 @@ class SigningRoom:
                 await self._renew(nodes[0], marks.penalties)
             else:
                 await self._make_instances(nodes, marks.penalties)
-        elif error.code in ("not-live", "unknown-key", "epoch") and nodes:
+        elif error.code in ("unknown-key", "epoch") and nodes:
             await self._catch_up(nodes, marks.penalties)
         elif error.code == "presignature":
             return  # ours is used up too; the next try signs cold

@@ -11,7 +11,7 @@ from typing import Annotated, Final
 
 import msgspec
 
-from quorate.account import KeyRecord, State
+from quorate.account import KeyRecord
 from quorate.encoding import Canonical, decode, encode
 from quorate.errors import AlreadyUsed, LimitExceeded, Refused, Remedy, Unavailable
 from quorate.node.callers import Caller, DeviceCaller
@@ -58,7 +58,7 @@ class KeyBook:
         """The record of a key. Raises `Refused` with code ``unknown-key``."""
         found = self._vault.records.get(_RECORD, key.hex())
         if found is None:
-            raise Refused(f"{self._me} knows no such key", code="unknown-key", parties=[self._me])
+            raise Refused(f"{self._me} knows no such live key", code="unknown-key", parties=[self._me])
         return decode(KeyRecord, found.value)
 
     def is_live(self, key: bytes) -> bool:
@@ -183,8 +183,6 @@ class KeyBook:
             raise Refused("this key belongs to another account", code="account", parties=me)
         if record.factor_with(caller.keys) is None:
             raise Refused("this device is no factor of the key", code="factor", parties=me)
-        if record.state is not State.LIVE:
-            raise Refused("the key is not live yet; finish creating the wallet", code="not-live", parties=me)
         if spec.epoch != record.epoch:
             raise Refused(
                 f"the key is in epoch {record.epoch}, not {spec.epoch}; read the wallet anew",
