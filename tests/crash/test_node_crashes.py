@@ -7,6 +7,7 @@ The device is the SDK's; committee and device run in this process (`tests.suppor
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from itertools import count
@@ -17,6 +18,7 @@ from tests.support.killing import FRAME, STEP, FragileCommittee, Killed
 from tests.support.local_device import PASSWORD, local_device
 
 from quorate.account.requests import OnlineRequest
+from quorate.account.shards import shard_of
 from quorate.device import Backup, Device, Wallet
 from quorate.device.sessions import Closed, Event
 from quorate.encoding import encode
@@ -26,6 +28,7 @@ from quorate.node.limits import REFRESH_FOLLOWS_SECONDS
 from quorate.primitives.parameters import STANDARD
 from quorate.schemes.ecdsa import ONLINE, Answer, suite
 from quorate.session import Party, SessionSpec, roster_digest
+from quorate.transport.channel import ChannelClosed
 
 VICTIM = "node1"
 COMPANION = "node2"
@@ -55,9 +58,9 @@ class House:
     async def sign(self, wallet: Wallet | None = None) -> None:
         """With the victim among the signers; what comes out was verified by the SDK.
 
-        The first signature may be made without it, if that one finds what the victim has missed.
+        The first ones may be made without it, as they find what the victim has missed.
         """
-        for _ in range(2):
+        for _ in range(4):
             self.device.desk.reachable.worked([VICTIM, COMPANION])
             await (wallet or self.wallet).sign_message("after the crash")
             if self.device.desk.reachable.ranked([COMPANION, VICTIM, "node3"])[:2] == [COMPANION, VICTIM]:
@@ -178,6 +181,24 @@ async def test_a_node_dies_in_a_setup_with_the_device(house: House, kind: str, m
         await house.device.desk.set_up(VICTIM)
 
     assert len(await every_moment(house, kind, moments, set_up)) > 4
+
+
+@pytest.mark.parametrize(("kind", "opens"), [(FRAME, COMPANION), (STEP, COMPANION), (STEP, VICTIM)])
+async def test_a_node_dies_in_a_setup_with_another_node(house: House, kind: str, opens: str) -> None:
+    """As the one that opens it, and as the other; then both come to hold the same instance."""
+    committee, shard = house.committee, shard_of(house.device.login.account)
+    answers = COMPANION if opens == VICTIM else VICTIM
+
+    async def make() -> None:
+        node = committee.nodes[opens]
+        node._connect = committee.owner_connects
+        with contextlib.suppress(Killed, ChannelClosed):
+            await node.pairs.make(answers, shard, node._open_setup)
+
+    places = await every_moment(house, kind, range(1, MOST, 1 if kind == FRAME else 3), make)
+    assert len(places) > 5, places
+    ours, theirs = committee.nodes[VICTIM].pairs, committee.nodes[COMPANION].pairs
+    assert ours.load(COMPANION, shard).fingerprint == theirs.load(VICTIM, shard).fingerprint
 
 
 async def test_a_presignature_gives_one_answer_whatever_step_the_node_dies_at(

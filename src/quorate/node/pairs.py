@@ -35,6 +35,10 @@ _QUARANTINE: Final = "quarantine"
 _KEPT_UNDER: Final = Direction.SENDER
 """Both directions are made and replaced together, so one sealed row holds both."""
 
+GENERATION_TRIES: Final = 8
+"""Setups opened in a row until the generation is new to the other end. Generations follow the clock, so that
+the other end is ahead by no more than the setups that were lost within a second or two."""
+
 OpenSetup = Callable[[str, int, int], Awaitable[None]]
 """Runs the setup with (peer, shard, generation) as its hub; the instance is stored when it returns."""
 
@@ -187,8 +191,16 @@ class Pairs:
         await asyncio.shield(running)
 
     async def _make(self, peer: str, shard: int, open_setup: OpenSetup) -> None:
-        generation = await asyncio.to_thread(self.next_generation, peer, shard)
-        await open_setup(peer, shard, generation)
+        for left in reversed(range(GENERATION_TRIES)):
+            generation = await asyncio.to_thread(self.next_generation, peer, shard)
+            try:
+                await open_setup(peer, shard, generation)
+            except Refused as error:
+                # The other end keeps one that we have lost with an earlier life: count on until above it.
+                if error.code != "generation" or not left:
+                    raise
+            else:
+                return
 
     async def _wait_for(self, peer: str, shard: int, open_setup: OpenSetup) -> None:
         begun, patience = monotonic(), PATIENCE_SECONDS

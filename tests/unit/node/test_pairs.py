@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -109,3 +110,17 @@ async def test_instances_are_kept_under_a_data_key_and_survive_a_restart(committ
     committee.start("node1")
     assert committee.nodes["node1"].pairs.load("node2", 7).fingerprint == fingerprint
     assert committee.nodes["node1"].vault.instances.load("node2", 7, Direction.SENDER).sessions == 0
+
+
+async def test_a_node_that_has_lost_its_newest_instance_counts_on_above_the_other_ends(
+    committee: LocalCommittee,
+) -> None:
+    """As after a crash between the two ends' writes, within the second in which generations are counted."""
+    first, second = committee.nodes["node1"], committee.nodes["node2"]
+    await first.ensure("node2", 0)
+    kept = second.pairs.load("node1", 0)
+    ahead = replace(kept, generation=kept.generation + 5)
+    await second.worker(second.pairs.store, "node1", ahead)
+    await first.worker(lambda: first.pairs.freeze("node2", 0, "lost", leak_bearing=False))
+    await first.ensure("node2", 0)
+    assert first.pairs.load("node2", 0).generation > ahead.generation
