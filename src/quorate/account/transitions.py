@@ -1,6 +1,6 @@
-"""How a key's record comes to be: from a formation, and from a refresh.
+"""How a key's record comes to be, from a formation and from a refresh, and what nodes say when it is live.
 
-Node and device derive the same record from the same session, each on its own; neither sends it.
+Node and device derive the same from the same session, each on its own; neither takes the other's.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from quorate.session import PublicKeys
 from quorate.sharing.change import Change
 from quorate.sharing.formation import Formed
 from quorate.sharing.keyshare import KeyShare
+from quorate.sharing.statements import KeyFormed, KeyLive, Prepared, to_sign
 
 
 def formed_record(formed: Formed, roster: Mapping[str, PublicKeys]) -> KeyRecord:
@@ -62,4 +63,18 @@ def refreshed_record(before: KeyRecord, change: Change, share: KeyShare) -> KeyR
             )
             for target in change.targets
         ),
+    )
+
+
+def live_statement(record: KeyRecord, founded_on: KeyFormed | Prepared) -> KeyLive:
+    """What every node signs when it has made this record live, on a certificate of `founded_on`."""
+    return KeyLive(
+        record.network,
+        record.account,
+        record.key,
+        record.epoch,
+        record.structure,
+        record.public_key,
+        to_sign(founded_on),
+        founded_on.archive,
     )

@@ -21,7 +21,7 @@ from typing import Final
 from quorate.account import KeyRecord, structure_for
 from quorate.account.presets import DEVICE, FIRST_DEVICE_POINT, formation_structure
 from quorate.account.requests import LiveRequest, Signatures
-from quorate.account.transitions import formed_record, refreshed_record
+from quorate.account.transitions import formed_record, live_statement, refreshed_record
 from quorate.device.backup import Backup
 from quorate.device.backup_link import BackupLink
 from quorate.device.sessions import Desk
@@ -36,7 +36,7 @@ from quorate.sharing.change import Change, Standing, Target, propose
 from quorate.sharing.formation import DeviceSecret, Formed, form_as_device
 from quorate.sharing.keyshare import KeyShare
 from quorate.sharing.refresh import Refreshed, refresh_as_factor
-from quorate.sharing.statements import KeyFormed, KeyLive, Prepared, to_sign, verify_certificate
+from quorate.sharing.statements import KeyFormed, Prepared, to_sign, verify_certificate
 from quorate.transport.channel import Channel
 
 CURVE: Final = SECP256K1
@@ -136,29 +136,15 @@ async def make_live(desk: Desk, shelf: Shelf, entry: Entry) -> Entry:
             parties=missing,
             needed=needed - len(signed),
         )
-    verify_certificate(expected_live(entry), signed, desk.network.identities, needed)
+    expected = live_statement(entry.record, entry.certificate.statement)
+    verify_certificate(expected, signed, desk.network.identities, needed)
     done: Entry = await desk.worker(shelf.make_live, entry)
     return done
 
 
-def expected_live(entry: Entry) -> KeyLive:
-    """The statement that every node signs when it has made this wallet live."""
-    record, founded_on = entry.record, entry.certificate.statement
-    return KeyLive(
-        record.network,
-        record.account,
-        record.key,
-        record.epoch,
-        record.structure,
-        record.public_key,
-        to_sign(founded_on),
-        founded_on.archive,
-    )
-
-
 async def _told(desk: Desk, name: str, entry: Entry) -> bytes | QuorateError:
     """A node's good signature over KEY-LIVE, or why there is none."""
-    expected = expected_live(entry)
+    expected = live_statement(entry.record, entry.certificate.statement)
     try:
         statement, signature = await desk.nodes.make_live(name, entry.certificate)
         if statement != encode(expected):

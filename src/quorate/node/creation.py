@@ -12,7 +12,7 @@ from typing import Final
 
 from quorate.account.presets import DEVICE, formation_structure
 from quorate.account.requests import LiveRequest
-from quorate.account.transitions import formed_record
+from quorate.account.transitions import formed_record, live_statement
 from quorate.encoding import decode
 from quorate.errors import Malformed, ProofRejected, Refused
 from quorate.groups import group_named
@@ -144,14 +144,5 @@ def make_live(services: Services, wanted: LiveRequest) -> tuple[KeyLive, bytes]:
     if isinstance(statement, KeyFormed):
         claim_first_epoch(services, statement.key_id, PLAIN)
     services.keybook.adopt(record)
-    live = KeyLive(
-        record.network,
-        record.account,
-        record.key,
-        record.epoch,
-        record.structure,
-        record.public_key,
-        to_sign(statement),
-        statement.archive,
-    )
+    live = live_statement(record, statement)
     return live, services.identity.sign(to_sign(live))
