@@ -23,6 +23,7 @@ from quorate.errors import Abort, Malformed, Missing, Refused, Remedy
 from quorate.identity import prove_request
 from quorate.session import Identity
 from quorate.transport.channel import Channel, ChannelClosed
+from quorate.transport.reports import plain
 from quorate.transport.websocket import WebSocketChannel
 
 T = TypeVar("T")
@@ -35,6 +36,10 @@ CONNECT_SECONDS: Final = 3.0
 
 MAX_ANSWER_BYTES: Final = 1 << 20
 """A node answers with at most 64 records of about two kilobytes."""
+
+
+_NO_JSON: Final = (ValueError, RecursionError)
+"""msgspec's own errors are ValueErrors, and so is text that is no UTF-8, which it raises as it is."""
 
 
 class _Answer(msgspec.Struct, frozen=True):
@@ -131,9 +136,9 @@ class Nodes:
             headers = {**headers, "Content-Type": "application/json"}
         try:
             async with self._http().request(
-                method, self._url(name, path), data=body or None, headers=headers
+                method, self._url(name, path), data=body or None, headers=headers, allow_redirects=False
             ) as response:
-                data = await response.content.read(MAX_ANSWER_BYTES)
+                data = await _whole(response.content, name)
                 status = response.status
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise Missing(
@@ -152,22 +157,32 @@ class Nodes:
         return self._client
 
 
+async def _whole(stream: aiohttp.StreamReader, name: str) -> bytes:
+    """All of an answer; one `read` of a stream gives what has come so far."""
+    data = bytearray()
+    async for chunk in stream.iter_any():
+        data += chunk
+        if len(data) > MAX_ANSWER_BYTES:
+            raise _strange(name)
+    return bytes(data)
+
+
 def _explained(name: str, status: int, data: bytes) -> Abort:
     try:
         answer = msgspec.json.decode(data, type=_Answer)
-    except msgspec.DecodeError:
+    except _NO_JSON:
         answer = _Answer()
-    message = f"{name}: {answer.message[:512]}"
+    message = f"{name}: {plain(answer.message[:512])}"
     remedy = Remedy(answer.remedy) if answer.remedy in set(Remedy) else None
     if status in (429, 503):
         return Missing(message, parties=[name], needed=1)
-    return Refused(message, code=answer.code, parties=[name], remedy=remedy)
+    return Refused(message, code=plain(answer.code[:64]), parties=[name], remedy=remedy)
 
 
 def _read(kind: type[T], data: bytes, name: str) -> T:
     try:
         return msgspec.json.decode(data, type=kind)
-    except msgspec.DecodeError:
+    except _NO_JSON:
         raise _strange(name) from None
 
 

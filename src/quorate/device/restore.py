@@ -2,7 +2,8 @@
 
 The vault has burned every prepared signature by then (`quorate.vault.generation`), so nothing is used twice.
 What is left is to learn whether a wallet has moved on to another epoch meanwhile; the nodes know. Until an
-echo quorum of them has said that none has, the vault prepares no signatures.
+echo quorum of them has said that none has, the vault prepares no signatures. Some of them may lie, so fewer
+than there may be liars are not believed that one has.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ from quorate.errors import Abort, Unavailable
 async def settle_restore(desk: Desk, entries: Sequence[Entry]) -> bool:
     """Compare with the nodes and lower the vault's flag; gives whether it is down.
 
-    Raises `Unavailable` when a node shows a later epoch: this device's share of that wallet is worthless.
+    Raises `Unavailable` when more nodes than may lie show a later epoch: this device's share of that wallet
+    is worthless.
     """
     if not await desk.worker(lambda: desk.vault.rolled_back):
         return True
@@ -28,12 +30,19 @@ async def settle_restore(desk: Desk, entries: Sequence[Entry]) -> bool:
     ]
     if len(answers) < desk.network.quorums.echo:
         return False
+    agreed = True
     for entry in entries:
-        if entry.state is WalletState.LIVE and any(_is_past(entry, records) for records in answers):
+        if entry.state is not WalletState.LIVE:
+            continue
+        past = sum(_is_past(entry, records) for records in answers)
+        if past > desk.network.quorums.liars:
             raise Unavailable(
                 f"this device was restored from a copy older than a change of wallet {entry.key[:16]}; "
                 "its share is of the past, and another factor must bring the device in again"
             )
+        agreed = agreed and len(answers) - past >= desk.network.quorums.echo
+    if not agreed:
+        return False
     await desk.worker(desk.vault.acknowledge_rollback)
     return True
 

@@ -1,13 +1,26 @@
 """One node that reports what it likes: whomever it names, the device signs with the others."""
 
+import msgspec
 import pytest
 from eth_account import Account
 from eth_account.messages import encode_defunct
 
+from quorate.account import KeyRecord
 from quorate.device.device import Device
 from quorate.device.reachable import Reachability
+from quorate.device.restore import settle_restore
 from quorate.device.sessions import Event, Opened
-from quorate.errors import Abort, Blame, LimitExceeded, Missing, QuorateError, Refused, Remedy, Suspicion
+from quorate.errors import (
+    Abort,
+    Blame,
+    LimitExceeded,
+    Missing,
+    QuorateError,
+    Refused,
+    Remedy,
+    Suspicion,
+    Unavailable,
+)
 from quorate.node.node import Node
 from quorate.testing.committee import LocalCommittee
 from quorate.vault.instances import InstanceState
@@ -66,3 +79,45 @@ async def test_one_liar_cannot_stop_a_signature_whomever_it_names(
         assert "node1" not in tried[-1]
         states = {status.state for status in device.desk.vault.instances.statuses()}
         assert InstanceState.QUARANTINED not in states, "what a node reports freezes nothing"
+
+
+@pytest.mark.parametrize(
+    ("saying_later", "verdict"), [((), True), (("node1",), True), (("node1", "node2"), Unavailable)]
+)
+async def test_one_liar_neither_stops_nor_reassures_a_restored_device(
+    device: Device,
+    monkeypatch: pytest.MonkeyPatch,
+    saying_later: tuple[str, ...],
+    verdict: bool | type[QuorateError],
+) -> None:
+    await device.create_wallet("server")
+    entries = device.shelf.all()
+    record = entries[0].record
+    later = msgspec.structs.replace(record, epoch=record.epoch + 1)
+
+    async def told(name: str) -> list[KeyRecord]:
+        return [later if name in saying_later else record]
+
+    monkeypatch.setattr(device.desk.nodes, "wallets", told)
+    monkeypatch.setattr(type(device.desk.vault), "rolled_back", property(lambda _: True))
+    if verdict is True:
+        assert await settle_restore(device.desk, entries)
+    else:
+        with pytest.raises(Unavailable):
+            await settle_restore(device.desk, entries)
+
+
+async def test_a_restored_device_is_not_reassured_by_fewer_than_an_echo_quorum(
+    device: Device, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await device.create_wallet("server")
+    entries = device.shelf.all()
+    record = entries[0].record
+
+    async def told(name: str) -> list[KeyRecord]:
+        later = msgspec.structs.replace(record, epoch=record.epoch + 1)
+        return {"node1": [later], "node2": []}.get(name, [record])
+
+    monkeypatch.setattr(device.desk.nodes, "wallets", told)
+    monkeypatch.setattr(type(device.desk.vault), "rolled_back", property(lambda _: True))
+    assert not await settle_restore(device.desk, entries)
