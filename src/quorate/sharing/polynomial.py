@@ -113,10 +113,3 @@ def interpolate_public(group: Group, shares: Mapping[int, Point], *, at: int = 0
     return group.sum(
         shares[x].multiply_public(group.scalar(lagrange(points, x, at, group.order))) for x in points
     )
-
-
-def low_degree(group: Group, shares: Mapping[int, Point], degree: int) -> bool:
-    """Whether the public points lie on one polynomial of at most `degree`."""
-    points = sorted(shares)
-    base = {x: shares[x] for x in points[: degree + 1]}
-    return all(interpolate_public(group, base, at=x) == shares[x] for x in points[degree + 1 :])

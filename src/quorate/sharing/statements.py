@@ -51,15 +51,6 @@ class KeyFormed(Statement, tag="key-formed"):
     archive: bytes = NO_ARCHIVE
 
 
-class LockStatement(Statement, tag="lock"):
-    """This pool key serves this request and no other, ever."""
-
-    network: Name
-    account: Digest
-    pool_key: Digest
-    request: Digest
-
-
 class Prepared(Statement, tag="prepared"):
     """The epoch exists at this node beside the old one; all present factors have confirmed."""
 

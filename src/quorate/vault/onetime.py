@@ -147,11 +147,6 @@ class Presignatures:
         with self._rows.storage.transaction() as tx:
             _burn(tx, "id = ?", (presignature.hex(),))
 
-    def burn_key(self, key: str, epoch: int) -> int:
-        """Destroy all READY ones of an epoch; gives their number."""
-        with self._rows.storage.transaction() as tx:
-            return burn_epochs(tx, key, epoch)
-
     def burn_all(self) -> int:
         """Destroy all READY ones; gives their number. For a party that starts and can do without them.
 

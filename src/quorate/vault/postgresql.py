@@ -72,9 +72,6 @@ class PostgresqlStorage(Storage):
     def lock_migrations(self, transaction: Transaction) -> None:
         transaction.query("SELECT pg_advisory_xact_lock(?)", (_MIGRATION_LOCK,))
 
-    def scrub(self) -> None:
-        """Nothing to do: see above."""
-
     def close(self) -> None:
         with self._idle_lock:
             self._closed = True

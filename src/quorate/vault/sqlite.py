@@ -1,9 +1,9 @@
 """Storage in one SQLite file: the default of a device and of a node that begins small.
 
 WAL with ``synchronous=FULL``: a commit has reached the disk when it returns. ``secure_delete`` overwrites
-deleted rows inside the file; the WAL keeps older frames until `scrub` truncates it, which is why rows are
-sealed under keys that live elsewhere. One connection serves all threads, one transaction at a time, because
-SQLite has one writer anyway; other processes are waited for.
+deleted rows inside the file; the WAL keeps older frames, which is one reason why rows are sealed under keys
+that live elsewhere. One connection serves all threads, one transaction at a time, because SQLite has one
+writer anyway; other processes are waited for.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from quorate.errors import LocalError, Remedy, Unavailable
+from quorate.errors import Remedy, Unavailable
 from quorate.vault.files import PRIVATE_FILE, make_private_directory
 from quorate.vault.steps import Step, no_step
 from quorate.vault.storage import BUSY_SECONDS, KNOWN_URLS, Parameter, Row, Storage, Transaction
@@ -64,14 +64,6 @@ class SqliteStorage(Storage):
 
     def lock_migrations(self, transaction: Transaction) -> None:
         """BEGIN IMMEDIATE already excludes every other writer."""
-
-    def scrub(self) -> None:
-        if getattr(self._mine, "current", None) is not None:
-            raise LocalError("copies of deleted rows are dropped between transactions, not inside one")
-        with self._lock, self._explained():
-            # Another process that is reading keeps the WAL; the next scrub gets it.
-            self._step("scrub")
-            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
     def close(self) -> None:
         with self._lock:

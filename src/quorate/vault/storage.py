@@ -139,9 +139,5 @@ class Storage(ABC):
         """Keep every other process from migrating until `transaction` ends."""
 
     @abstractmethod
-    def scrub(self) -> None:
-        """Drop copies of deleted rows that the engine keeps beside the tables, where it can."""
-
-    @abstractmethod
     def close(self) -> None:
         """Let go of all connections; harmless to repeat."""

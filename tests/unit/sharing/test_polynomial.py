@@ -11,7 +11,6 @@ from quorate.sharing.polynomial import (
     Polynomial,
     interpolate,
     interpolate_public,
-    low_degree,
     total,
 )
 
@@ -74,13 +73,6 @@ def test_commitments_of_unequal_length_have_no_sum() -> None:
         total([])
     with pytest.raises(Malformed, match="at least one"):
         Commitment(())
-
-
-def test_points_of_a_higher_degree_are_recognised() -> None:
-    commitment = Polynomial.random(TOY_GROUP, 3, rng()).commit()
-    points = {x: commitment.at(x) for x in range(1, 7)}
-    assert low_degree(TOY_GROUP, points, 3)
-    assert not low_degree(TOY_GROUP, points, 2)
 
 
 def test_polynomials_do_not_print_their_coefficients() -> None:

@@ -10,7 +10,6 @@ from quorate.groups import SECP256K1
 from quorate.sharing.statements import (
     KeyFormed,
     KeyLive,
-    LockStatement,
     Prepared,
     Statement,
     to_sign,
@@ -22,7 +21,6 @@ NODES = {f"n{i}": identity(f"n{i}", SECP256K1) for i in range(1, 6)}
 COMMITTEE = {name: keys.public for name, keys in NODES.items()}
 STATEMENTS: list[Statement] = [
     KeyFormed("net", H, "secp256k1", H, "2 of (1 of (n1), device)", b"X", (b"P",), (("device", b"U"),), H),
-    LockStatement("net", H, H, H),
     Prepared("net", H, H, 1, H, "2 of (1 of (n1), device)", b"X", (b"P",), (("device", b"U"),), H),
     KeyLive("net", H, H, 1, "2 of (1 of (n1), device)", b"X", H),
 ]

@@ -227,16 +227,3 @@ def test_more_threads_than_connections_wait_for_their_turn(postgresql) -> None:
         list(pool.map(write, range(30)))
     assert len(names(storage)) == 30
     storage.close()
-
-
-def test_scrubbing_empties_the_log_and_waits_for_no_transaction_of_its_own_thread(tmp_path: Path) -> None:
-    storage = open_storage(f"sqlite:///{tmp_path / 'vault.db'}")
-    with storage.transaction() as tx:
-        tx.execute(WRITE, ("s", "a", b"deleted soon"))
-        tx.execute("DELETE FROM slots")
-    storage.scrub()
-    assert (tmp_path / "vault.db-wal").stat().st_size == 0
-    assert b"deleted soon" not in (tmp_path / "vault.db").read_bytes()
-    with pytest.raises(LocalError, match="between transactions"), storage.transaction():
-        storage.scrub()
-    storage.close()
