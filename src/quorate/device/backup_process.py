@@ -29,7 +29,7 @@ from quorate.errors import Malformed, ProofRejected, QuorateError, Refused
 from quorate.groups import group_named
 from quorate.secret import Secret
 from quorate.session import NONCE_BYTES, KeyPair, Party, PublicKeys, Session, SessionSpec
-from quorate.sharing.change import Change
+from quorate.sharing.change import Change, structure_of
 from quorate.sharing.refresh import DECLARATION, Refreshed, refresh_as_factor
 from quorate.transport.channel import ChannelClosed
 from quorate.transport.frames import Begin, Propose
@@ -116,6 +116,8 @@ class BackupService:
             raise Refused("the key is of another account", code="account")
         if mine[0].factor != self.keys.public.to_bytes():
             raise Refused("the request gives this backup another's keys", code="factor")
+        if sorted(structure_of(change).nodes) != sorted(name for name, _ in self._task.nodes):
+            raise Refused("the key is shared by other nodes than this network's", code="structure")
         return change
 
     def _roster(self, spec: SessionSpec, begin: Begin) -> Mapping[str, PublicKeys]:

@@ -68,11 +68,14 @@ class Network:
         rows = {node.name: node for node in nodes}
         if len(rows) != quorums.nodes or not all(map(is_party_id, rows)):
             raise Malformed(f"network {name}: {quorums.nodes} nodes with distinct plain names are needed")
+        identities = {row.name: _keys(row) for row in rows.values()}
+        if len(set(identities.values())) != len(rows):
+            raise Malformed(f"network {name}: every node has an identity of its own")
         return cls(
             name,
             quorums,
             rows,
-            {row.name: _keys(row) for row in rows.values()},
+            identities,
             tuple(Chain(row.caip2, row.name, row.symbol, row.decimals) for row in chains),
         )
 

@@ -130,6 +130,10 @@ def _checked(file: _File, base: Path) -> NodeConfig:
         raise BadConfig("background_cpu: a share of one core, above 0 and at most 1")
     if not 0 <= file.shards_ahead <= 64:
         raise BadConfig("shards_ahead: between 0 and 64")
+    identities = {peer.name: _keys(f"identity of {peer.name}", peer.identity) for peer in file.committee}
+    if len(set(identities.values())) != len(names):
+        # quorums count operators; whoever has one key under two names would be counted twice
+        raise BadConfig("committee: every node has an identity of its own")
     host, port = _address(file.listen)
     return NodeConfig(
         name=file.name,
@@ -141,7 +145,7 @@ def _checked(file: _File, base: Path) -> NodeConfig:
         keys=base / file.keys,
         seal=_seal(file.seal, base),
         committee={peer.name: peer for peer in file.committee},
-        identities={peer.name: _keys(f"identity of {peer.name}", peer.identity) for peer in file.committee},
+        identities=identities,
         quorums=quorums(len(names), file.thresholds),
         allow_blind=file.allow_blind,
         shards_ahead=file.shards_ahead,

@@ -86,6 +86,17 @@ class AccessStructure:
         members = committee.members if committee is not None else ()
         return {member.name: member.point for member in members if isinstance(member, Leaf)}
 
+    def check_seats(self) -> None:
+        """Raise `Malformed` unless the committee's members are single nodes at the points 1 to n.
+
+        Key generation deals to these points and to no others. A structure that named others would give every
+        signer a coefficient, and the sum would be another key.
+        """
+        committee = self.committee()
+        members = committee.members if committee is not None else ()
+        if not members or list(self.nodes.values()) != list(range(1, len(members) + 1)):
+            raise Malformed(f"{self}: a committee's nodes stand at the points 1 to {len(members)}, one each")
+
     @property
     def factors(self) -> Mapping[str, int]:
         """The root's other single members and their points."""

@@ -155,6 +155,7 @@ def structure_of(change: Change) -> AccessStructure:
         _refuse("factor", "one identity stands at two points: its owner would hold two shares")
     try:
         old, new = AccessStructure.parse(change.old), AccessStructure.parse(change.new)
+        new.check_seats()
     except LocalError as error:
         _refuse("structure", str(error))
     members = new.root.members[1:]

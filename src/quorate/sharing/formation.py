@@ -233,6 +233,7 @@ def read_request(party: Party) -> tuple[FormationRequest, AccessStructure, Party
         or len(structure.nodes) + 1 != len(structure.leaves)
     ):
         raise Malformed("a key is formed as '2 of (committee, device@2)'; other structures come by refresh")
+    structure.check_seats()
     device = next(iter(factors))
     present = set(party.parties) - {device}
     quorums = Quorums.standard(len(structure.nodes), structure_degree(structure))

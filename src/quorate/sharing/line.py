@@ -101,13 +101,17 @@ class Line:
             terms += [(self._auxiliary(e)[j], a[j + 2]) for e in sorted(self.factors)]
         return _combine(self.group, terms)
 
-    def checks(self, targets: Iterable[int]) -> tuple[Point, ...]:
-        """All check values, by target: the nodes' in order of their points, then the online factors'."""
+    def checks(self, targets: Iterable[int]) -> tuple[bytes, ...]:
+        """All check values, by target: the nodes' in order of their points, then the online factors'.
+
+        Encoded; empty for the identity, which a value may have: an online factor can choose its masks so
+        that a part is zero, and that concerns nobody but itself.
+        """
         found: list[Point] = []
         for tau in sorted(targets):
             found += (self.item_check(tau, node) for node in sorted(self.old))
             found += (self.part_check(tau, online) for online in sorted(self.factors))
-        return tuple(found)
+        return tuple(b"" if point.is_identity else point.to_bytes() for point in found)
 
     def _auxiliary(self, online: int) -> tuple[Point, ...]:
         return () if self.auxiliary is None else self.auxiliary.get(online, ())

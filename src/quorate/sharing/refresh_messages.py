@@ -6,6 +6,7 @@ from typing import Annotated, Final
 
 import msgspec
 
+from quorate.encoding import MAX_MESSAGE_BYTES
 from quorate.groups import Point, Scalar
 from quorate.primitives.proofs import SchnorrProof
 from quorate.session import Declaration, Message, Rule, echo
@@ -97,7 +98,7 @@ DECLARATION: Final = Declaration(
     Rule(Known, limit=(MAX_MEMBERS + 2) * _POINTS),
     Rule(Accept, limit=64),
     Rule(Masks, limit=MAX_LEAVES * (_POINTS + 120)),
-    *echo.rules("", MAX_LEAVES * (_POINTS + 600)),
+    *echo.rules("", MAX_MESSAGE_BYTES),  # the Masks of a dozen online factors at their limit
     Rule(MaskShares, unicast=True, limit=MAX_LEAVES * 35 + 64),
     Rule(Authorise, limit=64),
     Rule(Lock, limit=64),

@@ -194,11 +194,9 @@ class Run:
     async def opened(self, own: Scalar | None) -> tuple[Secret[Scalar], bytes]:
         """This target's new share and the chain code, from items and parts that all check out."""
         party, tau = self.party, self.targets[self.party.me]
-        items = await self._until(Item, self.nodes, lambda heard: len(heard) > self.degree)
+        items = await self._items(tau)
         parts = await party.gather(Part, [e for e in self.online if e != party.me])
         generator = party.group.generator
-        false = [name for name, item in items.items() if not self._holds_item(tau, name, item)]
-        party.blame((Known, Item), false, "its item does not fit its check value", step="5")
         false = [
             name
             for name, part in parts.items()
@@ -211,6 +209,31 @@ class Run:
         if generator.multiply(share) != self.line.share_check(tau):
             raise LocalError("refresh: checked items do not add up; our own part must be wrong")
         return Secret(share), next(iter(items.values())).chain_code
+
+    async def _items(self, tau: int) -> dict[PartyId, Item]:
+        """d+1 items that fit, of the first nodes whose do; a false one is blamed only if it is missed.
+
+        Ending at the first false item would let one node end every refresh at the very step after which the
+        fresh keys are burned.
+        """
+        fits: dict[PartyId, bool] = {}
+
+        def enough(heard: Mapping[PartyId, Item]) -> bool:
+            fits.update((n, self._holds_item(tau, n, item)) for n, item in heard.items() if n not in fits)
+            return sum(fits.values()) > self.degree
+
+        def judge() -> None:
+            false = [name for name, good in fits.items() if not good]
+            self.party.blame((Known, Item), false, "its item does not fit its check value", step="5")
+
+        try:
+            items = await self._until(Item, self.nodes, enough)
+        except Missing:
+            judge()
+            raise
+        if not enough(items):
+            judge()
+        return {name: item for name, item in items.items() if fits[name]}
 
     def _holds_item(self, tau: int, name: PartyId, item: Item) -> bool:
         point = self.structure.nodes[name]

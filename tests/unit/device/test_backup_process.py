@@ -42,8 +42,8 @@ def change(service: BackupService, **fields: object) -> Change:
         epoch=0,
         public_key=b"x",
         pool=(bytes(32),),
-        old="o",
-        new="n",
+        old="2 of (2 of (node1 node2 node3), device)",
+        new="2 of (2 of (node1 node2 node3), device, backup)",
         online=((DEVICE, b"y"),),
         targets=(device, backup),
         expires=1,
@@ -81,6 +81,20 @@ async def test_it_takes_its_seat_in_the_devices_refresh(service: BackupService) 
         ({"account": bytes([1]) * 32}, "account"),
         ({"targets": (Target(3, "backup", "backup", b"z" * 65),)}, "factor"),
         ({"targets": (Target(3, "other", "backup", b"z" * 65),)}, "protocol"),
+        (
+            {
+                "old": "2 of (2 of (m1 m2 m3), device)",
+                "new": "2 of (2 of (m1 m2 m3), device, backup)",
+            },
+            "structure",
+        ),
+        (
+            {
+                "old": "2 of (2 of (node1 node2), device)",
+                "new": "2 of (2 of (node1 node2), device, backup)",
+            },
+            "structure",
+        ),
     ],
 )
 async def test_a_refresh_that_is_not_its_own_is_refused(

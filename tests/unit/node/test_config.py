@@ -11,17 +11,18 @@ from quorate.entropy import system_rng
 from quorate.node.config import MAX_CONFIG_BYTES, BadConfig, NodeConfig, load_config, to_toml
 from quorate.session import KeyPair
 
-IDENTITY = KeyPair.generate(system_rng).public.to_bytes().hex()
+IDENTITIES = [KeyPair.generate(system_rng).public.to_bytes().hex() for _ in range(6)]
 
 
 def values(**changes: Any) -> dict[str, Any]:
     committee = [
-        {"name": f"node{i}", "url": f"http://127.0.0.1:{7000 + i}", "identity": IDENTITY} for i in range(1, 6)
+        {"name": f"node{i}", "url": f"http://127.0.0.1:{7000 + i}", "identity": IDENTITIES[i]}
+        for i in range(1, 6)
     ]
     return {
         "name": "node1",
         "network": "local",
-        "network_key": IDENTITY,
+        "network_key": IDENTITIES[0],
         "listen": "127.0.0.1:7001",
         "storage": "sqlite:///node.db",
         "keys": "keys",
@@ -72,6 +73,13 @@ def test_names_are_distinct(tmp_path: Path) -> None:
     twice["committee"][1]["name"] = "node1"
     with pytest.raises(BadConfig, match="distinct"):
         load(tmp_path, to_toml(twice))
+
+
+def test_no_node_counts_twice_under_two_names(tmp_path: Path) -> None:
+    rows = values()["committee"]
+    twice = [*rows[:4], {**rows[4], "identity": rows[0]["identity"]}]
+    with pytest.raises(BadConfig, match="identity of its own"):
+        load(tmp_path, to_toml(values(committee=twice)))
 
 
 def test_a_missing_broken_or_huge_file_is_a_clear_error(tmp_path: Path) -> None:
