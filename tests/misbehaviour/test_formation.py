@@ -1,11 +1,10 @@
 """Formation with one cheat at each check."""
 
-from collections.abc import Callable
 from typing import Any
 
 import msgspec
 import pytest
-from tests.unit.sharing.table import Cheat, Table, blamed, errors
+from tests.unit.sharing.table import Cheat, Table, blamed, changing, errors, flip
 from tests.unit.sharing.wallets import formation_table
 
 from quorate.errors import Blame, Missing, Suspicion
@@ -19,19 +18,6 @@ HONEST_NODES = ("n1", "n2", "n4", "n5")
 def play(cheater: str, cheat: Cheat) -> tuple[Table, dict[str, Any]]:
     table, _ = formation_table(TOY_GROUP, 5, 2, cheats={cheater: cheat})
     return table, table.play()
-
-
-def changing(kind: type[Message], *, only: str = "", **change: Callable[[Any], Any]) -> Cheat:
-    def cheat(message: Message, recipient: str) -> Message:
-        if isinstance(message, kind) and recipient.startswith(only):
-            return msgspec.structs.replace(message, **{k: f(getattr(message, k)) for k, f in change.items()})
-        return message
-
-    return cheat
-
-
-def flip(data: bytes) -> bytes:
-    return bytes([data[0] ^ 1]) + data[1:]
 
 
 @pytest.mark.parametrize(

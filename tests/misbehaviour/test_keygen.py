@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests.unit.sharing.table import Cheat, Table, blamed, errors
+from tests.unit.sharing.table import Cheat, Table, blamed, changing, errors, flip
 
 from quorate.errors import Blame, Missing
 from quorate.groups.toy import TOY_GROUP
@@ -39,21 +39,6 @@ def play(cheat: Cheat, *, echo_view_anyway: bool = False) -> tuple[Table, dict[s
     seats = dict.fromkeys(NAMES, run) | ({"n3": showing} if echo_view_anyway else {})
     table = Table(DECLARATION, seats, TOY_GROUP, cheats={"n3": cheat})
     return table, table.play()
-
-
-def changing(kind: type[Message], **change: Callable[[Any], Any]) -> Cheat:
-    """Replaces fields of every message of `kind`."""
-
-    def cheat(message: Message, recipient: str) -> Message:
-        if isinstance(message, kind):
-            return msgspec.structs.replace(message, **{k: f(getattr(message, k)) for k, f in change.items()})
-        return message
-
-    return cheat
-
-
-def flip(data: bytes) -> bytes:
-    return bytes([data[0] ^ 1]) + data[1:]
 
 
 @pytest.mark.parametrize(

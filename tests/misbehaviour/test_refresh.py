@@ -1,11 +1,10 @@
 """Refresh with one cheat at each check: nodes, the online device, and a target."""
 
-from collections.abc import Callable
 from typing import Any
 
 import msgspec
 import pytest
-from tests.unit.sharing.table import Cheat, Table, blamed, errors
+from tests.unit.sharing.table import Cheat, Table, blamed, changing, errors, flip
 from tests.unit.sharing.wallets import Wallet
 
 from quorate.errors import AlreadyUsed, Blame, Missing, Suspicion
@@ -36,19 +35,6 @@ def play(cheater: str, cheat: Cheat, *, needed: int = 2, degree: int = 2) -> tup
     played = table.play()
     del played[cheater]  # what a cheat makes of it is its own affair
     return table, played
-
-
-def changing(kind: type[Message], *, only: str = "", **change: Callable[[Any], Any]) -> Cheat:
-    def cheat(message: Message, recipient: str) -> Message:
-        if isinstance(message, kind) and recipient.startswith(only):
-            return msgspec.structs.replace(message, **{k: f(getattr(message, k)) for k, f in change.items()})
-        return message
-
-    return cheat
-
-
-def flip(data: bytes) -> bytes:
-    return bytes([data[0] ^ 1]) + data[1:]
 
 
 def longer(masks: Any) -> Any:

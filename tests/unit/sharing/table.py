@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
+import msgspec
+
 from quorate.encoding import encode
 from quorate.entropy import SeededRng
 from quorate.errors import Blame, QuorateError
@@ -32,6 +34,22 @@ from quorate.testing import unsafe_identity
 
 Cheat = Callable[[Message, str], Message | None]
 """Given a message and its recipient, what is sent instead; None drops it."""
+
+
+def changing(kind: type[Message], *, only: str = "", **change: Callable[[Any], Any]) -> Cheat:
+    """Replaces fields of every message of `kind`; of those to recipients that begin with `only`."""
+
+    def cheat(message: Message, recipient: str) -> Message:
+        if isinstance(message, kind) and recipient.startswith(only):
+            return msgspec.structs.replace(message, **{k: f(getattr(message, k)) for k, f in change.items()})
+        return message
+
+    return cheat
+
+
+def flip(data: bytes) -> bytes:
+    """`data` with one bit changed."""
+    return bytes([data[0] ^ 1]) + data[1:]
 
 
 class Table:
