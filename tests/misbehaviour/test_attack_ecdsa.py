@@ -9,19 +9,19 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.support.signing import KEY_ID, Table, table
+from tests.support.signing import DIGEST, KEY_ID, Table, table
 
 from quorate.encoding import encode
 from quorate.errors import Blame
 from quorate.primitives.parameters import TOY
-from quorate.schemes.ecdsa import Presignature, presign, suite
+from quorate.schemes.ecdsa import Presignature, presign, suite, verify
 from quorate.schemes.ecdsa.evidence import deviated_presigning
 from quorate.schemes.ecdsa.messages import Commitment, Opening, rules
 from quorate.session import Declaration, Envelope, Party, tag_of
 from quorate.session.echo import Seen
 from quorate.session.evidence import Exhibit, convict
 from quorate.session.party import together
-from quorate.testing import Result, Simulation
+from quorate.testing import Recorder, Result, Simulation, Wild
 
 SIGNERS = ("n1", "n2", "device")
 STRUCTURE = "2 of (2 of (n1 n2 n3), device)"
@@ -80,3 +80,50 @@ def test_a_report_of_one_fork_does_not_contradict_a_view_of_another() -> None:
     elsewhere = type(slot)("1", tag_of(Seen), "n1")
     shown = type(finding)(finding.party, finding.offence, (*finding.messages, (elsewhere, report)))
     assert not deviated_presigning(shown, *public)
+
+
+@pytest.mark.parametrize("liars", [("n1", "n2"), ("n1", "device"), ("n2", "n3")], ids=str)
+def test_two_liars_of_four_neither_accuse_the_honest_nor_give_a_wrong_signature(
+    liars: tuple[str, ...],
+) -> None:
+    """Each lies once, wherever the seed says; what the two say may fit together."""
+    four = table("2 of (3 of (n1 n2 n3), device)", ("n1", "n2", "n3", "device"))
+    for seed in range(40):
+        cheats = [Wild(liar, (seed * 7 + 3 * place) % 12, seed) for place, liar in enumerate(liars)]
+        result = four.signing("device", seed=seed, cheats=cheats)
+        result.assert_sound()
+        signature = result.values.get("device")
+        if signature is not None and "device" not in liars:
+            verify(four.public_key, DIGEST, signature)
+
+
+def test_a_failed_session_leaves_nothing_that_the_next_one_could_be_told_apart_by() -> None:
+    """After any lie the same setups sign: nothing in a setup moves with a session, failed or not."""
+    before = {name: [s.to_bytes() for s in pairs.values()] for name, pairs in key().pairs.items()}
+    for nth in range(8):
+        key().signing("device", seed=nth, cheats=[Wild("n1", nth, nth)])
+    assert before == {name: [s.to_bytes() for s in pairs.values()] for name, pairs in key().pairs.items()}
+    result = key().signing("device", seed=99)
+    result.assert_sound()
+    assert result.values["device"] is not None
+
+
+def test_no_message_of_a_signature_holds_a_secret_of_its_sender() -> None:
+    """A canary search over everything that leaves, sealed boxes opened: parts, shares, leaves, seeds."""
+    recorders = [Recorder(name) for name in SIGNERS]
+    result = key().signing("device", seed=11, cheats=recorders)
+    assert result.values["device"] is not None
+    secrets: dict[str, list[bytes]] = {}
+    for name in SIGNERS:
+        secrets[name] = [
+            key().seats[name].part.reveal().to_bytes(),
+            key().shares[name].share.reveal().to_bytes(),
+        ]
+        for setup in key().pairs[name].values():
+            secrets[name] += [setup.zero_seed.reveal()]
+            leaves = setup.sender.leaves + setup.receiver.leaves
+            secrets[name] += [leaves[i : i + 16] for i in range(0, len(leaves), 16)]
+    for recorder in recorders:
+        said = b"".join(encode(draft.message) for draft in recorder.drafts)
+        assert len(said) > 1000
+        assert not [secret.hex() for secret in secrets[recorder.party] if secret in said]

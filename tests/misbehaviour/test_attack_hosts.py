@@ -320,6 +320,35 @@ async def test_a_node_restored_with_its_directory_gives_no_second_answer(
     assert not await answered("second")
 
 
+async def test_of_requests_at_the_same_moment_one_is_answered(alice: Customer) -> None:
+    """Different payloads, equal payloads (their sessions differ by a nonce): each second answer gives phi."""
+    prepared = await alice.presign()
+
+    async def ask(text: str) -> Frame:
+        asked = encode(OnlineRequest(prepared.id, alice.payload(text)[0]))
+        return (await hang_up(alice, ("node2",), asked, ONLINE))["node2"]
+
+    frames = await asyncio.gather(*(ask(text) for text in ("one", "another", "one", "another")))
+    assert sum(isinstance(frame, Deliver) for frame in frames) == 1
+    assert all(isinstance(frame, Deliver) or frame.code == "presignature" for frame in frames)
+
+
+async def test_a_proposal_that_is_not_begun_uses_nothing_up(alice: Customer) -> None:
+    """A nonce is given before anything is consumed: a connection that breaks there costs nothing."""
+    prepared = await alice.presign()
+    asked = encode(OnlineRequest(prepared.id, alice.payload("never")[0]))
+    owner = alice.owner
+    for node in NODES:
+        channel = await owner.committee.connect(node)
+        await channel.send(
+            Propose("device", owner.token, owner.proposal(ONLINE, SIGNERS, payload=asked, **alice.fields()))
+        )
+        assert isinstance(await channel.receive(), Nonce)
+        await channel.close()
+    request, answers = await alice.ask(prepared.id, "rent")
+    verify(alice.record.point, request.digest, combine(ReadyPresignature(prepared), request, answers))
+
+
 async def test_a_hub_that_lets_two_nodes_take_different_setups_of_theirs_costs_them_nothing(
     committee: LocalCommittee, alice: Customer, mallory: Customer
 ) -> None:
