@@ -228,6 +228,8 @@ def make_app(node: Node) -> Litestar:
     def explain_any(request: Request[Any, Any, Any], error: Exception) -> Response[ErrorBody]:
         if isinstance(error, RecursionError):  # JSON nested as deep as the body is long
             return _explain(request, Malformed("the body is nested too deeply"))
+        if isinstance(error, UnicodeDecodeError):
+            return _explain(request, Malformed("the body is no UTF-8"))
         # The place of a mistake in our code may be logged; its text may quote what the caller sent.
         place = traceback.extract_tb(error.__traceback__)[-1:]
         where = f"{place[0].name}:{place[0].lineno}" if place else ""

@@ -47,9 +47,8 @@ from quorate.node.pairs import Pairs
 from quorate.node.policy import DefaultPolicy, Policy
 from quorate.node.refreshing import RefreshOffer, burn_interrupted
 from quorate.node.signing import OnlineOffer, PresignOffer, SignOffer
-from quorate.primitives.parameters import STANDARD
-from quorate.schemes.ecdsa import SETUP, PairSetup, instance_payload, set_up, suite
-from quorate.session import NONCE_BYTES, Session, SessionSpec, roster_digest
+from quorate.schemes.ecdsa import SETUP, PairSetup, propose_setup, set_up
+from quorate.session import NONCE_BYTES, Session, SessionSpec
 from quorate.transport.channel import Channel
 from quorate.transport.frames import Begin, Propose
 from quorate.transport.host import Hosted, host
@@ -146,7 +145,7 @@ class Node:
             await host(channel, _Connection(self), self.worker)
         except Exception as error:  # noqa: BLE001 - one session's mistake ends nothing but that session
             self.metrics.count("mistakes")
-            self.log("mistake", error=type(error).__name__, at=_place_of(error))
+            self.log("mistake", error=type(error).__name__, where=_place_of(error))
         finally:
             if task is not None:
                 self._connections.discard(task)
@@ -213,21 +212,7 @@ class Node:
         if self._connect is None:
             raise Refused(f"{self.config.name} cannot reach other nodes", code="no-transport")
         me = self.config.name
-        parties = tuple(sorted((me, peer)))
-        roster = {name: self.config.identities[name] for name in parties}
-        payload = instance_payload(shard, generation)
-        proposal = SessionSpec(
-            SETUP.name,
-            SETUP.version,
-            suite(SECP256K1, STANDARD),
-            b"",
-            0,
-            parties,
-            roster_digest(roster),
-            2,
-            "instance",
-            payload,
-        )
+        roster = {name: self.config.identities[name] for name in (me, peer)}
 
         def local(spec: SessionSpec) -> Session[PairSetup]:
             def run(party: Any) -> Any:
@@ -238,7 +223,7 @@ class Node:
         channel = await self._connect(peer)
         try:
             hub = Hub({peer: channel}, roster, proposer=me, identity=self.identity, worker=self.worker)
-            _, setup = await hub.run(proposal, {me: self.rng(NONCE_BYTES)}, local)
+            _, setup = await hub.run(propose_setup(roster, shard, generation), {me: self.rng(NONCE_BYTES)}, local)
         finally:
             await channel.close()
         await self.worker(self.pairs.store, peer, setup)

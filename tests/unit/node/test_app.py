@@ -132,7 +132,10 @@ async def test_without_a_proof_nothing_is_listed(client: Client) -> None:
         assert answer.json()["remedy"] == "ask"
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"[]", b'{"request": 1}', b'{"request": "AAAA", "more": 1}'])
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"{", b"[]", b'{"request": 1}', b'{"request": "AAAA", "more": 1}', b'{"request": "\xff"}', b"\xff"],
+)
 async def test_a_body_that_does_not_read_is_a_clear_error(client: Client, body: bytes) -> None:
     answer = await client.post("/v1/keys/live", content=body, headers={"content-type": "application/json"})
     assert answer.status_code == 400
