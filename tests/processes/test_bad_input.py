@@ -295,8 +295,6 @@ async def test_a_hundred_sockets_that_say_nothing_and_go(url: str) -> None:
             assert response.status == 200
 
 
-LARGE = json.dumps({"request": "A" * MAX_BODY_BYTES}).encode()
-
 REQUESTS: dict[str, tuple[str, str, bytes | None, dict[str, str], int]] = {
     "a path that is none": ("GET", "/v1/keys", None, {}, 404),
     "a method that is none": ("DELETE", "/v1/wallets", None, {}, 405),

@@ -18,11 +18,9 @@ from quorate.clock import unix_time
 from quorate.device.network import Network
 from quorate.encoding import encode
 from quorate.entropy import system_rng
-from quorate.groups import SECP256K1
 from quorate.identity import issue_token
-from quorate.primitives.parameters import STANDARD
-from quorate.schemes.ecdsa import SETUP, instance_payload, suite
-from quorate.session import KeyPair, PublicKeys, SessionSpec, roster_digest
+from quorate.schemes.ecdsa import propose_setup
+from quorate.session import KeyPair, PublicKeys, SessionSpec
 from quorate.transport.frames import Begin, Failed, Nonce, Propose, read_frame
 
 PATIENCE_SECONDS: Final = 10.0
@@ -85,19 +83,7 @@ class Stranger:
 
     def setup(self, node: str, generation: int) -> SessionSpec:
         """The proposal of an OT setup with a node: what any logged-in device may ask for."""
-        roster = self.roster(node)
-        return SessionSpec(
-            SETUP.name,
-            SETUP.version,
-            suite(SECP256K1, STANDARD),
-            b"",
-            0,
-            tuple(sorted(roster)),
-            roster_digest(roster),
-            2,
-            "instance",
-            instance_payload(DEVICE_SHARD, generation),
-        )
+        return propose_setup(self.roster(node), DEVICE_SHARD, generation)
 
     def propose(self, spec: SessionSpec, **changes: Any) -> Propose:
         return Propose(**{"proposer": "device", "credential": self.token, "spec": spec, **changes})

@@ -24,8 +24,7 @@ from quorate.device.reachable import Reachability
 from quorate.entropy import Rng
 from quorate.errors import QuorateError
 from quorate.groups import SECP256K1, Group
-from quorate.primitives.parameters import STANDARD
-from quorate.schemes.ecdsa import SETUP, PairSetup, instance_payload, set_up, suite
+from quorate.schemes.ecdsa import SETUP, PairSetup, propose_setup, set_up
 from quorate.session import (
     NONCE_BYTES,
     Declaration,
@@ -35,7 +34,6 @@ from quorate.session import (
     PublicIdentity,
     Session,
     SessionSpec,
-    roster_digest,
 )
 from quorate.transport.channel import Channel
 from quorate.transport.hub import Carried, Hub, Outcome
@@ -194,18 +192,7 @@ class Desk:
         logged_in = self.login().issued
         generation = await self.worker(self.book.next_generation, node, logged_in)
         roster = self.roster(node)
-        proposal = SessionSpec(
-            SETUP.name,
-            SETUP.version,
-            suite(SECP256K1, STANDARD),
-            b"",
-            0,
-            tuple(sorted(roster)),
-            roster_digest(roster),
-            2,
-            "instance",
-            instance_payload(DEVICE_SHARD, generation),
-        )
+        proposal = propose_setup(roster, DEVICE_SHARD, generation)
 
         async def protocol(party: Any) -> PairSetup:
             return await set_up(party, DEVICE_SHARD, generation)

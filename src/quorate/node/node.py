@@ -213,6 +213,7 @@ class Node:
             raise Refused(f"{self.config.name} cannot reach other nodes", code="no-transport")
         me = self.config.name
         roster = {name: self.config.identities[name] for name in (me, peer)}
+        proposal = propose_setup(roster, shard, generation)
 
         def local(spec: SessionSpec) -> Session[PairSetup]:
             def run(party: Any) -> Any:
@@ -223,7 +224,7 @@ class Node:
         channel = await self._connect(peer)
         try:
             hub = Hub({peer: channel}, roster, proposer=me, identity=self.identity, worker=self.worker)
-            _, setup = await hub.run(propose_setup(roster, shard, generation), {me: self.rng(NONCE_BYTES)}, local)
+            _, setup = await hub.run(proposal, {me: self.rng(NONCE_BYTES)}, local)
         finally:
             await channel.close()
         await self.worker(self.pairs.store, peer, setup)

@@ -25,10 +25,10 @@ from quorate.schemes.ecdsa.online import (
     contribute,
     sign_online,
 )
-from quorate.schemes.ecdsa.presign import presign, suite
+from quorate.schemes.ecdsa.presign import presign
 from quorate.schemes.ecdsa.presignature import Derivation, Presignature, ReadyPresignature
 from quorate.schemes.ecdsa.quorum import Quorum, Signer
-from quorate.schemes.ecdsa.setup import SETUP, PairSetup, instance_payload, set_up
+from quorate.schemes.ecdsa.setup import SETUP, PairSetup, instance_payload, propose_setup, set_up, suite
 from quorate.schemes.ecdsa.sign import SIGN, sign
 from quorate.schemes.ecdsa.signature import Signature, verify
 
@@ -56,6 +56,7 @@ __all__ = [
     "contribute",
     "instance_payload",
     "presign",
+    "propose_setup",
     "set_up",
     "sign",
     "sign_online",

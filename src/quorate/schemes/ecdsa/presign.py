@@ -29,14 +29,9 @@ from quorate.schemes.ecdsa.faults import Disagreement, StaleSetup, Unattributabl
 from quorate.schemes.ecdsa.messages import Commitment, Extension, Multiplication, Opening
 from quorate.schemes.ecdsa.presignature import Derivation, Presignature
 from quorate.schemes.ecdsa.quorum import Quorum, Signer
-from quorate.schemes.ecdsa.setup import PairSetup
+from quorate.schemes.ecdsa.setup import PairSetup, suite
 from quorate.secret import Secret
 from quorate.session import Party, PartyId, echo
-
-
-def suite(group: Group, parameters: OTParameters) -> str:
-    """The suite of a session: the wallet's group and the OT sizes."""
-    return f"{group.name}/{parameters.name}"
 
 
 async def presign(

@@ -14,7 +14,7 @@ Assumes that the parties have agreed on shard and generation in the session's pa
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Final
 
@@ -31,7 +31,17 @@ from quorate.primitives.tags import Tag
 from quorate.primitives.transcript import digest
 from quorate.schemes.ecdsa.faults import Disagreement, suspect
 from quorate.secret import Secret
-from quorate.session import Declaration, Message, Party, PartyId, Path, Rule
+from quorate.session import (
+    Declaration,
+    Message,
+    Party,
+    PartyId,
+    Path,
+    PublicIdentity,
+    Rule,
+    SessionSpec,
+    roster_digest,
+)
 
 MAX_SHARDS: Final = 64
 """Instances of one pair that are live at once. More would cost nodes memory (8 kB each) and set-up time,
@@ -120,6 +130,27 @@ def instance_payload(shard: int, generation: int) -> bytes:
     if not (0 <= shard < MAX_SHARDS and 0 <= generation < 1 << 32):
         raise LocalError(f"an instance has a shard below {MAX_SHARDS} and a 32-bit generation")
     return encode((shard, generation))
+
+
+def suite(group: Group, parameters: OTParameters) -> str:
+    """The suite of a session of this package: a group and the OT sizes."""
+    return f"{group.name}/{parameters.name}"
+
+
+def propose_setup(roster: Mapping[PartyId, PublicIdentity], shard: int, generation: int) -> SessionSpec:
+    """What either of the two parties in `roster` proposes to make this instance."""
+    return SessionSpec(
+        SETUP.name,
+        SETUP.version,
+        suite(SECP256K1, STANDARD),
+        b"",
+        0,
+        tuple(sorted(roster)),
+        roster_digest(roster),
+        2,
+        "instance",
+        instance_payload(shard, generation),
+    )
 
 
 async def set_up(
