@@ -384,6 +384,8 @@ async def test_keys_that_never_become_live_do_not_fill_a_node(committee: LocalCo
     node = committee.nodes["node1"]
     assert node.keybook.staged(first.key, 0).record == first
     owner.token = committee.token(owner.user, owner.keys.public)
+    node.keybook.check_room(owner.account, time.now)  # as for a proposal, which a stolen login may send
+    assert node.keybook.staged(first.key, 0).record == first
     await owner.form()
     with pytest.raises(Refused):
         node.keybook.staged(first.key, 0)

@@ -63,7 +63,8 @@ class FormOffer:
 
     async def open(self, caller: Caller, spec: SessionSpec, roster: Mapping[str, PublicKeys]) -> Hosted:
         services = self._services
-        await services.worker(self._judge, caller, spec)
+        request = await services.worker(self._judge, caller, spec)
+        await services.worker(services.keybook.make_room, request.account, services.clock())
 
         async def run(party: Party) -> Formed:
             return await form_as_node(party)

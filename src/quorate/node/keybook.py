@@ -76,28 +76,29 @@ class KeyBook:
         return KeyShare.from_bytes(self._vault.shares.get(record.key.hex(), record.epoch).reveal())
 
     def check_room(self, account: bytes, now: float) -> None:
-        """Raises `LimitExceeded` when the account has as many keys as it may have.
+        """Raises `LimitExceeded` when the account has as many keys as it may have. Changes nothing.
 
-        Keys that were formed and never made live count apart. They are erased only to make room for another,
-        and only after a day: a device that was away finds its unfinished wallet. Those that wait for a
-        refresh which has failed, or will not come any more, are nobody's wallet and do not count.
+        Keys that were formed and never made live count apart; `make_room` says which of them no longer do.
         """
         live = len(self._vault.records.list(_index(account)))
-        waiting = {
-            entry.name: decode(_Open, entry.value) for entry in self._vault.records.list(_open(account))
-        }
-        full = len(waiting) >= MAX_OPEN_KEYS_PER_ACCOUNT
-        for name, key in list(waiting.items()):
-            if (full and now - key.born > OPEN_KEY_SECONDS) or self._is_dead(account, name, key, now):
-                self.forget(account, bytes.fromhex(name))
-                del waiting[name]
-        if len(waiting) >= MAX_OPEN_KEYS_PER_ACCOUNT:
+        waiting = len(self._vault.records.list(_open(account))) - len(self._given_up(account, now))
+        if waiting >= MAX_OPEN_KEYS_PER_ACCOUNT:
             raise LimitExceeded(
-                f"{len(waiting)} wallets of this account wait to be finished; finish one, or wait a day",
+                f"{waiting} wallets of this account wait to be finished; finish one, or wait a day",
                 remedy=Remedy.RETRY,
             )
-        if live + len(waiting) >= MAX_KEYS_PER_ACCOUNT:
+        if live + waiting >= MAX_KEYS_PER_ACCOUNT:
             raise LimitExceeded(f"an account has at most {MAX_KEYS_PER_ACCOUNT} keys here")
+
+    def make_room(self, account: bytes, now: float) -> None:
+        """Erase keys that were never made live, where they stand in another's place.
+
+        Only after a day: a device that was away finds its unfinished wallet. Those that wait for a refresh
+        which has failed, or will not come any more, are nobody's wallet and go at once. For a caller that
+        has proven itself, so not while it merely asks.
+        """
+        for key in self._given_up(account, now):
+            self.forget(account, key)
 
     def begin(self, account: bytes, key: bytes, spares: Sequence[bytes], now: float) -> None:
         """Note a key that was formed, with the spare keys of its formation."""
@@ -202,6 +203,17 @@ class KeyBook:
         found = self._vault.records.get(_STAGED, name)
         if found is not None:
             self._vault.records.delete(_STAGED, name, expected=found.version)
+
+    def _given_up(self, account: bytes, now: float) -> list[bytes]:
+        waiting = {
+            entry.name: decode(_Open, entry.value) for entry in self._vault.records.list(_open(account))
+        }
+        full = len(waiting) >= MAX_OPEN_KEYS_PER_ACCOUNT
+        return [
+            bytes.fromhex(name)
+            for name, key in waiting.items()
+            if (full and now - key.born > OPEN_KEY_SECONDS) or self._is_dead(account, name, key, now)
+        ]
 
     def _is_dead(self, account: bytes, name: str, key: _Open, now: float) -> bool:
         """Whether it was formed for a refresh that was given up: its spare keys are burned, or it is late."""
