@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from tests.support.transfers import ESID, rng, set_up, toy_pair
 
-from quorate.errors import Malformed
+from quorate.errors import CheckFailed, Malformed
 from quorate.groups import SECP256K1
 from quorate.groups.toy import TOY_GROUP
 from quorate.primitives import extension, vole
@@ -111,3 +111,37 @@ def test_equal_inputs_and_equal_messages_never_give_equal_answers() -> None:
     assert len(numbers) == len(bodies) * len(bodies[0]) // size
     assert len({answer[-32:] for answer in answers}) == len(answers)
     assert started.chi.group is TOY_GROUP
+
+
+def test_rows_do_not_outlive_a_check_that_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever then reads the process's memory, a core file say, finds no row; two of them differ by Delta."""
+    pair, made = toy_pair(TOY), []
+    _, message = extension.receive(pair.bob, XI, bytes(32), rng("wiped"))
+    genuine = extension.transpose
+
+    def recorded(packed: Octets) -> Octets:
+        made.append((packed, genuine(packed)))
+        return made[-1][1]
+
+    monkeypatch.setattr(extension, "transpose", recorded)
+    with pytest.raises(CheckFailed):
+        extension.send(pair.alice, XI, bytes(32), message[:-1] + bytes([message[-1] ^ 1]))
+    assert len(made) == 1
+    assert not any(array.any() for array in made[0])
+
+
+def test_no_row_of_either_branch_outlives_a_multiplication(monkeypatch: pytest.MonkeyPatch) -> None:
+    pair, source, hashed = toy_pair(TOY), rng("branches"), []
+    _, message = vole.start(TOY_GROUP, TOY, pair.bob, ESID, source)
+    genuine = vole.expand
+
+    def recorded(key: bytes, indices: np.ndarray, rows: Octets, length: int) -> Octets:
+        hashed.append(rows)
+        assert rows.any()
+        return genuine(key, indices, rows, length)
+
+    monkeypatch.setattr(vole, "expand", recorded)
+    inputs = TOY_GROUP.random_scalar(source), TOY_GROUP.random_scalar(source)
+    vole.multiply(TOY_GROUP, TOY, pair.alice, ESID, source(32), message, inputs, source)
+    assert len(hashed) == 2
+    assert not any(rows.any() for rows in hashed)

@@ -92,6 +92,7 @@ def send(state: SenderState, xi: int, key: bytes, message: bytes) -> Octets:
     check = CheckHash(_seed(key, u), xi, parameters.check)
     expected = t_hash ^ (masks(unpack(x_hash)) & delta)
     if not hmac.compare_digest(check.of_columns(columns).tobytes(), expected.tobytes()):
+        columns.fill(0)
         raise CheckFailed("the consistency check of an OT extension failed", leak_bearing=True)
     return columns[:xi]
 

@@ -111,7 +111,8 @@ def multiply(
         rows = wiped(extension.send(state, xi, _stream_key(context, nonce), body))
         psid = digest(Tag.VOLE_PADS, message1, psid_nonce)
         pads0 = _pads(arithmetic, psid, rows)
-        pads1 = _pads(arithmetic, psid, rows ^ octets(state.delta, parameters.delta_bytes))
+        shifted = wiped(rows ^ octets(state.delta, parameters.delta_bytes))
+        pads1 = _pads(arithmetic, psid, shifted)
         # A4.3
         eta = int.from_bytes(rng(group.scalar_length + WIDE_MARGIN), "big") % group.order
         corrections = arithmetic.differences(pads0, pads1, (*inputs, eta)).tobytes()
