@@ -38,7 +38,6 @@ from quorate.schemes.ecdsa import (
     ONLINE,
     PRESIGN,
     SIGN,
-    Disagreement,
     PairSetup,
     Presignature,
     ReadyPresignature,
@@ -184,7 +183,7 @@ class SigningRoom:
         async def guarded(party: Party) -> T:
             try:
                 return await protocol(party)
-            except (Suspicion, Disagreement) as error:
+            except Suspicion as error:
                 # Runs in the worker, inside the step that found it: durable before anybody is told.
                 self._freeze(error, pairs)
                 raise
@@ -305,10 +304,9 @@ class SigningRoom:
         for name, setup in pairs.items():
             self._desk.book.refuse_frozen(name, setup)
 
-    def _freeze(self, error: Abort, pairs: Mapping[str, PairSetup]) -> None:
-        leak = isinstance(error, Suspicion) and error.leak_bearing
+    def _freeze(self, error: Suspicion, pairs: Mapping[str, PairSetup]) -> None:
         for name in error.parties:
-            if name in pairs and leak:
+            if name in pairs and error.leak_bearing:
                 self._desk.book.freeze(name, str(error), leak_bearing=True)
 
     def _ready(self, signers: tuple[str, ...]) -> list[bytes]:
