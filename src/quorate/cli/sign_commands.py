@@ -134,7 +134,9 @@ async def _transaction(
 
 
 def _row(wallet: Wallet, fields: Mapping[str, Any]) -> Chain:
-    return wallet.chain(f"eip155:{int(fields['chainId'])}")
+    from quorate.chains.ethereum.rpc_fields import integer
+
+    return wallet.chain(f"eip155:{integer(fields['chainId'], 'chainId')}")
 
 
 async def _sign(terminal: Terminal, which: str | None, payload: Any, yes: bool, explain: bool) -> None:

@@ -136,10 +136,12 @@ async def _log_in(terminal: Terminal, subject: str) -> None:
 
 def _places(preset: str, files: list[str]) -> dict[str, Path]:
     """Backup files by factor; ``backup`` where no name is given."""
+    from quorate.session import is_party_id
+
     found: dict[str, Path] = {}
     for text in files:
         name, equals, path = text.partition("=")
-        if equals and name.isidentifier():
+        if equals and is_party_id(name):
             found[name] = Path(path)
         else:
             found["backup"] = Path(text)

@@ -3,13 +3,14 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from quorate.cli import failures
 from quorate.cli.explain import _MESSAGES, Explainer
 from quorate.cli.local_network import LocalNetwork, hold_node_lock, running_pid
-from quorate.cli.sign_commands import caip2, wei
+from quorate.cli.sign_commands import _row, caip2, wei
 from quorate.cli.terminal import Progress, Terminal
 from quorate.cli.wallet_commands import _places
 from quorate.device.gather import TooFewNodes
@@ -63,9 +64,18 @@ def test_chains_are_named_by_number_or_whole() -> None:
             caip2(text)
 
 
+@pytest.mark.parametrize("chain", [137, "0x89"])
+def test_a_file_names_its_chain_as_json_rpc_does(chain: object) -> None:
+    wallet = SimpleNamespace(chain=lambda name: name)
+    assert _row(wallet, {"chainId": chain}) == "eip155:137"  # type: ignore[arg-type, comparison-overlap]
+    with pytest.raises(Malformed, match="chainId"):
+        _row(wallet, {"chainId": "mainnet"})  # type: ignore[arg-type]
+
+
 def test_backups_are_given_by_name_or_as_the_only_one() -> None:
     assert _places("personal", ["a.backup"]) == {"backup": Path("a.backup")}
     assert _places("x", ["phone=a", "dir=x/b=c"]) == {"phone": Path("a"), "dir": Path("x/b=c")}
+    assert _places("x", ["backup-1=a"]) == {"backup-1": Path("a")}
     assert _places("x", ["./a=b"]) == {"backup": Path("./a=b")}
     with pytest.raises(LocalError, match="--backup-file"):
         _places("personal", [])
