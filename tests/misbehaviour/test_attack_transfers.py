@@ -1,6 +1,7 @@
 """Attacks on the transfers under a multiplication that need no luck: grinding, reflection, replay."""
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from quorate.groups import SECP256K1
 from quorate.groups.toy import TOY_GROUP
 from quorate.primitives import extension, vole
 from quorate.primitives.bits import CheckHash, expand, octets, transpose, unpack
-from quorate.primitives.limbs import Octets
+from quorate.primitives.limbs import Octets, ScalarKernel
 from quorate.primitives.parameters import SEED_BYTES, STANDARD, TOY, OTParameters, parameters_named
 
 SHORT = OTParameters("a check of 8 bits", security=16, statistical=8, depth=2, check=8)
@@ -145,3 +146,25 @@ def test_no_row_of_either_branch_outlives_a_multiplication(monkeypatch: pytest.M
     vole.multiply(TOY_GROUP, TOY, pair.alice, ESID, source(32), message, inputs, source)
     assert len(hashed) == 2
     assert not any(rows.any() for rows in hashed)
+
+
+def test_nothing_in_halves_outlives_a_multiplication_at_either_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pads at Alice's end; at Bob's the corrections he took, which show his choices row by row."""
+    pair, source, made = toy_pair(TOY), rng("halves"), []
+    started, message = vole.start(TOY_GROUP, TOY, pair.bob, ESID, source)
+    genuine = {name: getattr(ScalarKernel, name) for name in ("halves_of", "from_pads")}
+
+    def recorded(name: str) -> Any:
+        def record(self: ScalarKernel, *arguments: Any) -> Any:
+            made.append(genuine[name](self, *arguments))
+            return made[-1]
+
+        return record
+
+    for name in genuine:
+        monkeypatch.setattr(ScalarKernel, name, recorded(name))
+    inputs = TOY_GROUP.random_scalar(source), TOY_GROUP.random_scalar(source)
+    _, answer = vole.multiply(TOY_GROUP, TOY, pair.alice, ESID, source(32), message, inputs, source)
+    vole.finish(started, answer)
+    assert len(made) == 6
+    assert not any(array.any() for array in made)

@@ -178,7 +178,9 @@ class ScalarKernel:
         )
         lanes = (digits.T @ halves.T).astype(np.int64)
         if bits is not None:
-            lanes -= self.pack([constant]).T.astype(np.int64) * bits
+            taken = self.pack([constant]).T.astype(np.int64) * bits
+            lanes -= taken
+            taken.fill(0)
         result = self.canonical(lanes)
         lanes.fill(0)
         return result
@@ -195,7 +197,10 @@ class ScalarKernel:
 
     def subset_sum(self, bits: Octets, weights: Floats) -> int:
         """The sum of the weights (see `inner_products`) whose bit is one, modulo the order."""
-        return self._evaluate((weights @ bits.astype(np.float64)).astype(np.int64).tolist())
+        chosen = bits.astype(np.float64)
+        sums = (weights @ chosen).astype(np.int64)
+        chosen.fill(0)
+        return self._evaluate(sums.tolist())
 
     def _evaluate(self, column: list[int]) -> int:
         total = 0

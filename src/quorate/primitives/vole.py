@@ -15,6 +15,7 @@ that Alice used the a_i she should have: the signing protocol checks that in the
 from __future__ import annotations
 
 import hmac
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Final
 
@@ -110,9 +111,9 @@ def multiply(
     with wiping() as wiped:
         rows = wiped(extension.send(state, xi, _stream_key(context, nonce), body))
         psid = digest(Tag.VOLE_PADS, message1, psid_nonce)
-        pads0 = _pads(arithmetic, psid, rows)
+        pads0 = _pads(arithmetic, psid, rows, wiped)
         shifted = wiped(rows ^ octets(state.delta, parameters.delta_bytes))
-        pads1 = _pads(arithmetic, psid, shifted)
+        pads1 = _pads(arithmetic, psid, shifted, wiped)
         # A4.3
         eta = int.from_bytes(rng(group.scalar_length + WIDE_MARGIN), "big") % group.order
         corrections = arithmetic.differences(pads0, pads1, (*inputs, eta)).tobytes()
@@ -149,8 +150,10 @@ def finish(started: Start, message2: bytes) -> tuple[Scalar, Scalar]:
             raise Malformed("the second message of a multiplication holds a number not below the order")
         # A4.7
         psid = digest(Tag.VOLE_PADS, started.message, nonce)
-        halves = wiped(arithmetic.halves_of(_pads(arithmetic, psid, received.rows)))
-        halves += arithmetic.halves_of(numbers[:-1].reshape(xi, -1)) * bits[:, None]
+        halves = wiped(arithmetic.halves_of(_pads(arithmetic, psid, received.rows, wiped)))
+        chosen = wiped(arithmetic.halves_of(numbers[:-1].reshape(xi, -1)))
+        chosen *= bits[:, None]
+        halves += chosen
         thetas = _thetas(group, psid, corrections)
         eta = int.from_bytes(masked_eta, "little")
         mu = wiped(arithmetic.combinations(halves, thetas, eta, bits))
@@ -182,11 +185,13 @@ def _stream_key(context: bytes, nonce: bytes) -> bytes:
     return digest(Tag.VOLE_STREAMS, context, nonce)
 
 
-def _pads(arithmetic: ScalarKernel, psid: bytes, rows: Octets) -> Words:
+def _pads(arithmetic: ScalarKernel, psid: bytes, rows: Octets, wiped: Callable[[Words], Words]) -> Words:
     """Three uniform scalars for every row, shape (xi, 3, words)."""
     count = len(rows)
     pads = expand(psid, np.arange(count, dtype=np.uint32), rows, WIDTH * arithmetic.pad_length)
     words = arithmetic.from_pads(pads.reshape(WIDTH * count, arithmetic.pad_length))
+    if words.flags.writeable:  # else they are the hash's own bytes
+        wiped(words)
     return words.reshape(count, WIDTH, arithmetic.words)
 
 
