@@ -143,7 +143,7 @@ class SigningRoom:
         async def protocol(party: Party) -> Signature:
             tweak = self.record.group.scalar(0)
             request = Request.of(party.spec, presignature, digest, combiner=DEVICE, tweak=tweak)
-            # Consumed durably before the first answer is asked for; the steps of a session run in the worker.
+            # Consumed durably before any answer is read; the steps of a session run in the worker.
             try:
                 kept = self._desk.vault.presignatures.consume(
                     presignature, request.hash(), self._desk.clock()

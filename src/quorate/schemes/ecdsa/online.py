@@ -6,7 +6,7 @@ ePrint 2021/1330). So R is shifted by a hash of the request and of entropy that 
 
 `answer` and `combine` are pure and take ownership of the presignature. A signer with a vault makes its
 answer inside the transaction that consumes the presignature, and gives it to `contribute`; a combiner
-consumes before it asks anybody. `sign_online` is for presignatures that live in this process only. The
+consumes before it reads any answer. `sign_online` is for presignatures that live in this process only. The
 combiner computes its own part last and never sends it.
 
 Whoever computes an answer must have derived the digest from the payload itself: a signer that takes digests
