@@ -6,8 +6,8 @@ share and used once, whatever crashes, and keyed by the whole request, since ano
 digest is enough for another delta (docs/protocols/ecdsa.md, "One answer").
 
 Durable consumption is the vault's, keyed by `Request.hash`: a signer's `answer` runs inside the transaction
-that consumes, a combiner consumes before it reads any answer. The `ReadyPresignature` here is the second line,
-within a process: its secrets come out for one request only.
+that consumes, a combiner consumes before it reads any answer. The `ReadyPresignature` here is the second
+line, within a process: its secrets come out for one request only.
 """
 
 from __future__ import annotations
