@@ -8,13 +8,13 @@ signed, are the evidence (Goldwasser-Lindell, "Secure Multi-Party Computation wi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Annotated, NoReturn, TypeVar
 
 import msgspec
 
 from quorate.encoding import encode
-from quorate.errors import Blame, LocalError, QuorateError
+from quorate.errors import Blame, LocalError, Missing, QuorateError
 from quorate.primitives.tags import Tag
 from quorate.primitives.transcript import digest
 from quorate.session.envelope import EVERYBODY, Envelope
@@ -62,8 +62,7 @@ async def confirm(
     """Compare views of a broadcast of `kind` that has been gathered from `senders` (default: all)."""
     views = gathered(party, kind, senders)
     party.broadcast(Echo(view_digest(party, views)))
-    echoes = await party.gather(Echo)
-    await compare(party, kind, views, {name: echo.digest for name, echo in echoes.items()}, Echo, step=step)
+    await compare(party, kind, views, Echo, lambda echo: echo.digest, step=step)
 
 
 def gathered(
@@ -84,36 +83,75 @@ async def compare(
     party: Party,
     kind: type[Message],
     views: dict[PartyId, bytes],
-    digests: Mapping[PartyId, bytes],
-    vouched: type[Message],
+    vouched: type[M],
+    digest_of: Callable[[M], bytes],
     *,
     step: str = "",
-) -> None:
-    """Compare our view with the others' digests of theirs, which they sent in broadcasts of type `vouched`.
+) -> dict[PartyId, M]:
+    """Everybody's broadcast of type `vouched`, which holds the digest of its view; others', sorted.
 
     For protocols that carry the digest in a message of their own and so save the round of `confirm`.
+
+    Views are shown as soon as two digests differ, not when all have come. Who told two parties different
+    things can be silent to one of them; that one would wait for it until the deadline, and would itself be
+    missed by those who wait for what it has to show.
     """
     mine = view_digest(party, views)
-    # Only those who vouched for another view have anything to show. Whoever agrees with us may be done: it
-    # can have been told other digests than we were, and will then never send its own.
-    differing = [name for name, theirs in digests.items() if theirs != mine]
-    if not differing:
-        return
-    party.broadcast(Seen(tuple(views[name] for name in sorted(views))))
-    # At the deadline one report is enough: each of them shows somebody's lie, if only its reporter's own.
-    reports = await party.gather(Seen, differing, at_least=1)
     step = step or tag_of(kind)
+    said: dict[PartyId, M] = {}
+    shown: dict[PartyId, Seen] = {}
+    differing: list[PartyId] = []
+    arriving = party.messages(vouched, Seen)
+    try:
+        while len(said) < len(party.others) or differing:
+            sender, message = await anext(arriving)
+            if isinstance(message, Seen):
+                shown[sender] = message
+            elif isinstance(message, vouched):
+                said[sender] = message
+                if digest_of(message) != mine:
+                    if not differing:
+                        party.broadcast(Seen(tuple(views[name] for name in sorted(views))))
+                    differing.append(sender)
+            # Only those who vouched for another view have anything to show. Whoever agrees with us may have
+            # been told another digest than we were, and shows what is no news.
+            if sender in differing and sender in shown:
+                _judge(party, kind, views, vouched, digest_of(said[sender]), sender, shown[sender], step)
+    except Missing:
+        _miss(party, vouched, said, differing)
+    return dict(sorted(said.items()))
+
+
+def _judge(
+    party: Party,
+    kind: type[Message],
+    views: Mapping[PartyId, bytes],
+    vouched: type[Message],
+    digest_: bytes,
+    reporter: PartyId,
+    report: Seen,
+    step: str,
+) -> NoReturn:
+    """Another view than ours is shown: it, or a message in it, is somebody's lie."""
     roster = {name: party.identity_of(name) for name in views}
-    for reporter, report in reports.items():
-        shown = shown_views(party.session_id, party.path, roster, kind, report)
-        if not shows(party.session_id, party.path, roster, kind, digests[reporter], report):
-            party.blame(
-                (vouched, Seen), [reporter], f"vouched for a view of {tag_of(kind)} it can't show", step=step
-            )
-        for sender, envelope in shown.items():
-            if envelope != views[sender]:
-                _accuse(party, kind, sender, views[sender], envelope, step)
+    if not shows(party.session_id, party.path, roster, kind, digest_, report):
+        party.blame(
+            (vouched, Seen), [reporter], f"vouched for a view of {tag_of(kind)} it can't show", step=step
+        )
+    for sender, envelope in shown_views(party.session_id, party.path, roster, kind, report).items():
+        if envelope != views[sender]:
+            _accuse(party, kind, sender, views[sender], envelope, step)
     raise LocalError("echo: views differ without a difference")  # pragma: no cover - excluded above
+
+
+def _miss(
+    party: Party, vouched: type[Message], said: Collection[PartyId], differing: Sequence[PartyId]
+) -> NoReturn:
+    """At the deadline: who differs and has shown nothing; if nobody differs, who has said nothing."""
+    silent = list(differing) or [name for name in party.others if name not in said]
+    tag = tag_of(Seen if differing else vouched)
+    needed = 1 if differing else len(party.others)
+    raise Missing(f"no answer from {', '.join(silent)} ({tag})", parties=silent, step=tag, needed=needed)
 
 
 def _accuse(

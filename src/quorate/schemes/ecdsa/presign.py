@@ -59,11 +59,9 @@ async def presign(
     if still_usable is not None:
         still_usable()
     sent = run.second_round(secrets, commitments, extensions)
-    openings = await party.gather(Opening)
-    multiplications = await party.gather(Multiplication)
     # 2.6: views first. Until they agree, a failing check could be a third party's doing.
-    views = {name: opening.view for name, opening in openings.items()}
-    await echo.compare(party, Commitment, run.seen, views, Opening, step="2.6")
+    openings = await echo.compare(party, Commitment, run.seen, Opening, lambda said: said.view, step="2.6")
+    multiplications = await party.gather(Multiplication)
     run.check_openings(commitments, openings, sent)
     return run.combine(secrets, sent, openings, multiplications, derivation, expires)
 
