@@ -83,7 +83,7 @@ class Node:
         self.keybook = KeyBook(config.name, vault)
         self.chains = Chains(Chain(row.caip2, row.name, row.symbol, row.decimals) for row in config.chains)
         self.login: Login = login or NetworkLogin(config.network, config.network_key)
-        self.pairs = Pairs(config.name, vault, config.nodes, clock, self.log)
+        self.pairs = Pairs(config.name, vault, config.nodes, clock, self.log, self.worker)
         self.clock = clock
         self.rng = rng
         self._connect = connect

@@ -22,6 +22,7 @@ from quorate.node.callers import Caller, DeviceCaller
 from quorate.node.limits import ENSURE_SECONDS, PATIENCE_SECONDS, POLL_SECONDS, UPKEEP_SECONDS
 from quorate.node.log import LogFunction
 from quorate.schemes.ecdsa.setup import PairSetup
+from quorate.transport.host import Worker
 from quorate.vault import Vault
 from quorate.vault.instances import (
     MAX_SESSIONS,
@@ -46,12 +47,21 @@ OpenSetup = Callable[[str, int, int], Awaitable[None]]
 class Pairs:
     """Storage and upkeep of a node's instances. `open_setup` is given once the node can reach others."""
 
-    def __init__(self, me: str, vault: Vault, nodes: tuple[str, ...], clock: Clock, log: LogFunction) -> None:
+    def __init__(
+        self,
+        me: str,
+        vault: Vault,
+        nodes: tuple[str, ...],
+        clock: Clock,
+        log: LogFunction,
+        worker: Worker,
+    ) -> None:
         self._me = me
         self._vault = vault
         self._nodes = nodes
         self._clock = clock
         self._log = log
+        self._worker = worker
         self._making: dict[tuple[str, int], asyncio.Task[None]] = {}
         self._tried: dict[tuple[str, int], int] = {}
         self._differed: dict[tuple[str, int], int] = {}
@@ -173,7 +183,7 @@ class Pairs:
 
     async def ensure(self, peer: str, shard: int, open_setup: OpenSetup) -> None:
         """Return once the instance with another node is active. Raises `Missing`."""
-        if await asyncio.to_thread(self.is_active, peer, shard):
+        if await self._worker(self.is_active, peer, shard):
             return
         if self._me > peer:
             await self._wait_for(peer, shard, open_setup)
@@ -192,7 +202,7 @@ class Pairs:
 
     async def _make(self, peer: str, shard: int, open_setup: OpenSetup) -> None:
         for left in reversed(range(GENERATION_TRIES)):
-            generation = await asyncio.to_thread(self.next_generation, peer, shard)
+            generation = await self._worker(self.next_generation, peer, shard)
             try:
                 await open_setup(peer, shard, generation)
             except Refused as error:
@@ -204,7 +214,7 @@ class Pairs:
 
     async def _wait_for(self, peer: str, shard: int, open_setup: OpenSetup) -> None:
         begun, patience = monotonic(), PATIENCE_SECONDS
-        while not await asyncio.to_thread(self.is_active, peer, shard):
+        while not await self._worker(self.is_active, peer, shard):
             waited = monotonic() - begun
             if waited >= ENSURE_SECONDS:
                 raise Missing(
@@ -228,7 +238,7 @@ class Pairs:
                 await self._paced(self.ensure(peer, shard, open_setup), peer, shard, cpu_share)
         while True:
             await asyncio.sleep(UPKEEP_SECONDS)
-            for status in await asyncio.to_thread(self._vault.instances.due, self._clock()):
+            for status in await self._worker(self._vault.instances.due, self._clock()):
                 if status.peer in ours:
                     renewal = self.make(status.peer, status.shard, open_setup)
                     await self._paced(renewal, status.peer, status.shard, cpu_share)
