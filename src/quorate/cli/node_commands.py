@@ -41,20 +41,23 @@ def run(config: Config) -> None:
 @node_app.command()
 def init(
     directory: Annotated[Path, typer.Argument(help="Where the node keeps everything; made if need be.")],
+    storage: Annotated[
+        str, typer.Option(help="The database, as the configuration will name it.")
+    ] = "sqlite:///vault.sqlite",
+    seal: Annotated[
+        str, typer.Option(help="keyfile:PATH (made if need be), or passphrase:.")
+    ] = "keyfile:seal.key",
     as_json: Json = False,
 ) -> None:
     """Make a node's vault, seal and identity, and print the identity for the network's configuration."""
     from quorate.entropy import system_rng
-    from quorate.node.identity import own_identity
-    from quorate.vault import Vault
+    from quorate.node.config import placed
+    from quorate.node.identity import open_vault, own_identity
     from quorate.vault.files import make_private_directory
-    from quorate.vault.seals import KeyFileSeal
 
     make_private_directory(directory)
-    seal_file = directory / "seal.key"
-    open_seal = KeyFileSeal.load if seal_file.exists() else KeyFileSeal.create
-    seal = open_seal(seal_file, rng=system_rng)
-    vault = Vault.open(f"sqlite:///{directory / 'vault.sqlite'}", directory / "keys", seal, rng=system_rng)
+    base = directory.resolve()
+    vault = open_vault(placed(storage, base), base / "keys", placed(seal, base), make_key_file=True)
     try:
         identity = own_identity(vault, system_rng).public.to_bytes().hex()
     finally:
@@ -93,11 +96,12 @@ def _stopped(config: Path) -> Iterator[Vault]:
 
     from quorate.cli.local_network import hold_node_lock
     from quorate.node.config import load_config
-    from quorate.node.run import open_vault
+    from quorate.node.identity import open_vault
 
     held = hold_node_lock(config.resolve().parent)
     try:
-        vault = open_vault(load_config(config))
+        found = load_config(config)
+        vault = open_vault(found.storage, found.keys, found.seal)
         try:
             yield vault
         finally:

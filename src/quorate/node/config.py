@@ -120,6 +120,14 @@ def quorums(nodes: int, thresholds: Thresholds) -> Quorums:
         raise BadConfig(f"thresholds: {error}") from None
 
 
+def placed(url: str, base: Path) -> str:
+    """A storage or seal with its path as meant from `base`, wherever the node is started."""
+    for prefix in ("sqlite:///", "keyfile:"):
+        if url.startswith(prefix) and not Path(url.removeprefix(prefix)).is_absolute():
+            return f"{prefix}{base / url.removeprefix(prefix)}"
+    return url
+
+
 def _checked(file: _File, base: Path) -> NodeConfig:
     names = [peer.name for peer in file.committee]
     if len(set(names)) != len(names) or not all(map(is_party_id, names)):
@@ -141,9 +149,9 @@ def _checked(file: _File, base: Path) -> NodeConfig:
         network_key=_keys("network_key", file.network_key),
         host=host,
         port=port,
-        storage=_storage(file.storage, base),
+        storage=placed(file.storage, base),
         keys=base / file.keys,
-        seal=_seal(file.seal, base),
+        seal=placed(file.seal, base),
         committee={peer.name: peer for peer in file.committee},
         identities=identities,
         quorums=quorums(len(names), file.thresholds),
@@ -166,21 +174,6 @@ def _address(text: str) -> tuple[str, int]:
     if not host or not port.isdigit() or int(port) > 65535:
         raise BadConfig(f"listen: {text!r} is not host:port")
     return host, int(port)
-
-
-def _storage(url: str, base: Path) -> str:
-    """A relative SQLite path is meant from the file's own directory, wherever the node is started."""
-    prefix = "sqlite:///"
-    if url.startswith(prefix) and not Path(url.removeprefix(prefix)).is_absolute():
-        return f"{prefix}{base / url.removeprefix(prefix)}"
-    return url
-
-
-def _seal(url: str, base: Path) -> str:
-    prefix = "keyfile:"
-    if url.startswith(prefix) and not Path(url.removeprefix(prefix)).is_absolute():
-        return f"{prefix}{base / url.removeprefix(prefix)}"
-    return url
 
 
 def to_toml(values: Mapping[str, Any]) -> str:

@@ -1,19 +1,34 @@
-"""The node's own identity: made at its first start, kept in its vault, never anywhere else.
+"""A node's vault as its configuration names it, and the identity in it, made once and kept nowhere else.
 
 A module of its own, so that making a node imports no protocol.
 """
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import Final
 
-from quorate.entropy import Rng
+from quorate.entropy import Rng, system_rng
 from quorate.errors import Unavailable
 from quorate.secret import Secret
 from quorate.session import KeyPair
-from quorate.vault import Vault
+from quorate.vault import KeyFileSeal, Vault, open_seal
+
+PASSPHRASE_VARIABLE: Final = "QUORATE_PASSPHRASE"
 
 _IDENTITY: Final = "identity"
+
+
+def open_vault(storage: str, keys: Path, seal: str, *, make_key_file: bool = False) -> Vault:
+    """The vault at these places, as a checked configuration has them; a passphrase is in the environment.
+
+    `make_key_file`: a new node's seal may be a key file that is not there yet. Raises `Unavailable`.
+    """
+    scheme, _, file = seal.partition(":")
+    if make_key_file and scheme == KeyFileSeal.kind and not Path(file).exists():
+        KeyFileSeal.create(Path(file), rng=system_rng)
+    return Vault.open(storage, keys, open_seal(seal, rng=system_rng, ask=_passphrase), rng=system_rng)
 
 
 def own_identity(vault: Vault, rng: Rng) -> KeyPair:
@@ -25,3 +40,10 @@ def own_identity(vault: Vault, rng: Rng) -> KeyPair:
     if kept is None:
         raise Unavailable("the identity was not kept")  # pragma: no cover - the vault has just stored it
     return KeyPair(Secret(kept.value))
+
+
+def _passphrase(purpose: str) -> str:
+    found = os.environ.pop(PASSPHRASE_VARIABLE, None)
+    if found is None:
+        raise Unavailable(f"set {PASSPHRASE_VARIABLE} to the {purpose}")
+    return found

@@ -2,32 +2,27 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import aiohttp
 import uvicorn
 
-from quorate.entropy import system_rng
-from quorate.errors import Unavailable
 from quorate.node.app import make_app
 from quorate.node.config import NodeConfig, load_config
+from quorate.node.identity import open_vault
 from quorate.node.log import Log
 from quorate.node.node import Node
 from quorate.transport.channel import Channel
 from quorate.transport.frames import MAX_FRAME_BYTES
 from quorate.transport.websocket import WebSocketChannel
-from quorate.vault import Vault
-from quorate.vault.seals import open_seal
-
-PASSPHRASE_VARIABLE = "QUORATE_PASSPHRASE"
 
 
 def run(path: Path) -> None:
     """Serve the node of a configuration file until SIGTERM or SIGINT. Raises `BadConfig`, `Unavailable`."""
     config = load_config(path)
     log = Log(config.name)
-    node = Node(config, open_vault(config), connect=_Connector(config), log=log)
+    vault = open_vault(config.storage, config.keys, config.seal)
+    node = Node(config, vault, connect=_Connector(config), log=log)
     log("starting", port=config.port, nodes=len(config.nodes))
     uvicorn.run(
         make_app(node),
@@ -41,19 +36,6 @@ def run(path: Path) -> None:
         server_header=False,
         timeout_graceful_shutdown=6,
     )
-
-
-def open_vault(config: NodeConfig) -> Vault:
-    """The vault a configuration names; the passphrase, if any, comes from the environment."""
-    seal = open_seal(config.seal, rng=system_rng, ask=_passphrase)
-    return Vault.open(config.storage, config.keys, seal, rng=system_rng)
-
-
-def _passphrase(purpose: str) -> str:
-    found = os.environ.pop(PASSPHRASE_VARIABLE, None)
-    if found is None:
-        raise Unavailable(f"set {PASSPHRASE_VARIABLE} to the {purpose}")
-    return found
 
 
 class _Connector:

@@ -8,7 +8,8 @@ import pytest
 
 from quorate.cli.failures import run
 from quorate.entropy import system_rng
-from quorate.node.config import to_toml
+from quorate.node.config import placed, to_toml
+from quorate.node.identity import PASSPHRASE_VARIABLE, open_vault, own_identity
 from quorate.vault import Vault
 from quorate.vault.seals import KeyFileSeal
 
@@ -70,4 +71,24 @@ def test_a_suspended_pair_is_reinstated(config: Path, capsys: pytest.CaptureFixt
     assert json.loads(capsys.readouterr().out) == {"peer": "node2", "was_suspended": True}
     opened = vault(config)
     assert opened.instances.suspension("node2") is None
+    opened.close()
+
+
+def test_a_node_is_made_with_the_seal_and_storage_that_its_configuration_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["--storage", "sqlite:///elsewhere.db", "--seal", "passphrase:", "--json"]
+    assert run(["node", "init", str(tmp_path), *arguments]) == 3
+    assert PASSPHRASE_VARIABLE in json.loads(capsys.readouterr().out)["error"]["message"]
+    identities = []
+    for _ in range(2):
+        monkeypatch.setenv(PASSPHRASE_VARIABLE, "a long passphrase")
+        assert run(["node", "init", str(tmp_path), *arguments]) == 0
+        identities.append(json.loads(capsys.readouterr().out)["identity"])
+    assert identities[0] == identities[1]
+    assert sorted(path.name for path in tmp_path.glob("*.*")) == ["elsewhere.db"]
+    monkeypatch.setenv(PASSPHRASE_VARIABLE, "a long passphrase")
+    storage = placed("sqlite:///elsewhere.db", tmp_path)
+    opened = open_vault(storage, tmp_path / "keys", "passphrase:")
+    assert own_identity(opened, system_rng).public.to_bytes().hex() == identities[0]
     opened.close()
