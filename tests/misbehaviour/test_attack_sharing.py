@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -25,6 +27,7 @@ from quorate.sharing.change import structure_of
 from quorate.sharing.expression import Leaf, Member, Threshold
 from quorate.sharing.formation import DeviceSecret, Formed
 from quorate.sharing.polynomial import Polynomial
+from quorate.sharing.quorums import Quorums
 from quorate.sharing.refresh_messages import Item, Masks
 
 ONE = TOY_GROUP.scalar(1)
@@ -261,3 +264,80 @@ def test_masks_that_the_backup_was_told_give_away_the_devices_own_share_and_no_n
     for i in range(1, 6):
         share: Any = Form({f"s{k}": i**k for k in range(3)})
         assert not knows(view, share)
+
+
+# --- quorums, and requests that come again ------------------------------------------------------------
+
+
+def test_no_configured_quorum_lets_a_key_live_that_another_request_could_still_lock() -> None:
+    """Sessions count by the standard quorums of (n, d), certificates by the configured ones.
+
+    Whatever is configured: R nodes that made a key live and E nodes that lock a request share more nodes than
+    may lie, so one honest node would have had to do both.
+    """
+    compared = 0
+    for n, d in itertools.product(range(1, 14), range(13)):
+        for t, f in itertools.product(range(5), range(9)):
+            try:
+                configured = Quorums(n, d, t, f)
+            except Malformed:
+                continue
+            session = Quorums.standard(n, d)
+            assert session.liars >= configured.liars
+            assert session.echo >= configured.echo
+            assert session.echo + configured.ready - n > configured.liars
+            assert 2 * session.echo - n > session.liars
+            compared += 1
+    assert compared > 100
+
+
+def test_the_same_request_played_again_shows_the_same_values_and_nothing_new(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Even a device that repeats its masks bit by bit, so that nodes find their lock on this very request."""
+    wallet = Wallet.formed(TOY_GROUP, 3, 1)
+    change = wallet.change({"device": 2, "backup": 3})
+    honest = masks.Deal.random
+
+    def repeated(group: Any, points: Any, degree: int, extra: int, rng: Any) -> masks.Deal:
+        return honest(group, points, degree, extra, SeededRng(b"the same masks"))
+
+    monkeypatch.setattr(masks.Deal, "random", repeated)
+    seen: list[dict[tuple[str, str], Item]] = []
+    for seed in (1, 2):
+        items: dict[tuple[str, str], Item] = {}
+        played = wallet.table(change, seed=seed, cheats=noting(wallet, items)).play()
+        assert not errors(played), errors(played)
+        seen.append(items)
+    assert len(seen[0]) == 6
+    assert seen[0] == seen[1]
+
+
+def noting(wallet: Wallet, items: dict[tuple[str, str], Item]) -> dict[str, Cheat]:
+    def of(node: str) -> Cheat:
+        def note(message: Message, recipient: str) -> Message:
+            if isinstance(message, Item):
+                items[node, recipient] = message
+            return message
+
+        return note
+
+    return {node: of(node) for node in wallet.structure.nodes}
+
+
+def test_an_authorisation_a_lock_or_a_confirmation_of_another_session_is_of_no_use() -> None:
+    """One change, two sessions: what was signed in the first is put before the parties of the second."""
+    wallet = Wallet.formed(TOY_GROUP, 3, 1)
+    change = wallet.change({"device": 2, "backup": 3})
+    first = wallet.table(change, seed=1)
+    assert not errors(first.play())
+    wallet = replace(wallet, locks={name: type(lock)() for name, lock in wallet.locks.items()})
+    second = wallet.table(change, seed=2, silent=frozenset({"backup"}))
+    for session in second.sessions.values():
+        session.start()
+    for _, recipient, envelope in first.sent:
+        assert not second.sessions[recipient].receive(encode(envelope))
+    for name, session in second.sessions.items():
+        assert set(session.dropped) == {"another session"}, name
+        assert not session.done
+    assert not any(lock.slots for lock in wallet.locks.values())
