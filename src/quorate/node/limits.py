@@ -11,6 +11,9 @@ MAX_CONNECTIONS: Final = 512
 """Sockets open at once, most of which may still be silent: those cost a file each, of which a process has
 1024 by default. One more is hung up on, and its hub goes on with other nodes."""
 
+HANDSHAKE_SECONDS: Final = 5.0
+"""From connecting to proposing; whoever connects knows what to ask."""
+
 MAX_SESSIONS: Final = 64
 """Sessions in progress on one node. Each holds about a megabyte while it runs and computes in one thread,
 so more would only wait longer than their hubs do."""

@@ -34,6 +34,7 @@ from quorate.node.keybook import KeyBook
 from quorate.node.limits import (
     CLOSING_SECONDS,
     ENSURE_SECONDS,
+    HANDSHAKE_SECONDS,
     MAX_CONNECTIONS,
     MAX_SESSIONS,
     MAX_SESSIONS_PER_ACCOUNT,
@@ -142,7 +143,7 @@ class Node:
         if task is not None:
             self._connections.add(task)
         try:
-            await host(channel, _Connection(self), self.worker)
+            await host(channel, _Connection(self), self.worker, first=HANDSHAKE_SECONDS)
         except Exception as error:  # noqa: BLE001 - one session's mistake ends nothing but that session
             self.metrics.count("mistakes")
             self.log("mistake", error=type(error).__name__, where=_place_of(error))

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol, TypeVar
 
 from quorate.clock import monotonic
@@ -64,17 +64,19 @@ async def host(
     worker: Worker,
     *,
     idle: float = IDLE_SECONDS,
+    first: float | None = None,
     total: float = SESSION_SECONDS,
 ) -> None:
     """Serve one session on `channel`, then return; the channel stays open.
 
+    `first` is how long the proposal may take to come, `idle` each frame after it.
     Errors of the tree are told, not raised. Any other is a mistake in some code of ours: the session ends as
     it does after a failure of its own, and the exception goes on to whoever keeps the log.
     """
     hosted: Hosted | None = None
     line = _Line(channel, idle, monotonic() + total)
     try:
-        propose = await _expect(line, Propose)
+        propose = await _expect(line if first is None else replace(line, idle=first), Propose)
         nonce = await service.consider(propose)
         await line.send(Nonce(nonce))
         begin = await _expect(line, Begin)
