@@ -91,14 +91,14 @@ async def create(desk: Desk, shelf: Shelf, wish: Wish, report: Report) -> Entry:
     kept = False
     places = tuple((name, str(backup.path)) for name, backup in sorted(wish.backups.items()))
     await desk.worker(shelf.begin, creation, tuple(path for _, path in places), int(desk.clock()))
+    starting = [asyncio.create_task(_start(desk, name, b, links)) for name, b in wish.backups.items()]
     try:
-        starting = asyncio.gather(*(_start(desk, name, b, links) for name, b in wish.backups.items()))
         report("forming the key")
         formed, record, certificate = await _form(desk, spare=bool(wish.backups))
         for name in desk.network.names:
             # What the nodes need among themselves to sign; nobody waits for it, and it delays no key.
             desk.in_background(desk.nodes.make_instances(name))
-        await starting
+        await asyncio.gather(*starting)
         share = formed.share
         if wish.backups:
             report("bringing in the backup")
@@ -108,9 +108,12 @@ async def create(desk: Desk, shelf: Shelf, wish: Wish, report: Report) -> Entry:
         await desk.worker(shelf.stage, creation, entry, share)
         kept = True
     finally:
+        # One that is still coming up is waited for, or nobody would end it.
+        await asyncio.gather(*starting, return_exceptions=True)
         await asyncio.gather(*(link.finish(kept=kept) for link in links.values()))
         if not kept:
             setups.cancel()
+            await asyncio.gather(setups, return_exceptions=True)
             await desk.worker(shelf.give_up, creation)
     report("making it live")
     live = await make_live(desk, shelf, entry)

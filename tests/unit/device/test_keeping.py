@@ -1,5 +1,7 @@
 """What a device keeps and reads: its network, its login, its wallets, its backup file, its setups."""
 
+import asyncio
+import gc
 import json
 import shutil
 from pathlib import Path
@@ -220,6 +222,32 @@ async def test_a_wallet_is_not_live_before_enough_nodes_have_signed_that_it_is(
     monkeypatch.undo()
     (wallet,) = await device.wallets()
     await wallet.sign_message("now")
+
+
+async def test_a_backup_that_still_starts_when_a_creation_fails_is_ended(
+    committee: LocalCommittee, device: Device, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended: list[bool] = []
+
+    class Slow:
+        @classmethod
+        async def start(cls, *_: object) -> "Slow":
+            await asyncio.sleep(0.3)
+            return cls()
+
+        async def finish(self, *, kept: bool) -> None:
+            ended.append(kept)
+
+    complaints: list[str] = []
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, context: complaints.append(context["message"]))
+    monkeypatch.setattr("quorate.device.create.BackupLink", Slow)
+    committee.down.add("node1")
+    with pytest.raises(Missing):
+        await device.create_wallet("personal", Backup.to(tmp_path / "wallet.backup", "a long password"))
+    assert ended == [False]
+    gc.collect()
+    assert complaints == [], "something was left running, and would say so on the terminal"
 
 
 async def test_a_node_that_makes_another_wallet_live_is_not_counted(
