@@ -1,6 +1,6 @@
 """Creating a wallet: form its key with the nodes, bring its backups in, make it live.
 
-Sections 1 to 3 of docs/protocols/wallet-formation.md and docs/protocols/refresh.md, as the device walks them:
+docs/protocols/wallet-formation.md and docs/protocols/refresh.md, as the device walks them:
 
 1. form a key between the nodes and this device; every node signs what came out (KEY-FORMED);
 2. when there are backups: one refresh onto a fresh line, each backup in a process of its own (PREPARED);

@@ -33,7 +33,7 @@ class StaleSetup(Disagreement):
 class Unattributable(Abort):
     """Somebody among the named parties spoilt the result, and the protocol cannot tell who.
 
-    The presignature is burned. After two of these with one set of signers, sign cold and let a person look.
+    The presignature is burned. Sign again with other signers, and cold; a person looks at what repeats.
     """
 
     remedy = Remedy.RETRY
