@@ -13,16 +13,21 @@ from collections.abc import Callable, Collection
 from typing import Any
 
 import pytest
+from tests.support.signing import table as signing_table
 from tests.unit.sharing.table import Table, blamed, errors
 from tests.unit.sharing.wallets import Wallet, formation_table
 
 from quorate.entropy import SeededRng
 from quorate.errors import Blame, Missing, QuorateError, Suspicion
 from quorate.groups.toy import TOY_GROUP
+from quorate.schemes.ecdsa.messages import Commitment, Opening
 from quorate.session import Declaration, Envelope, Party, Session
+from quorate.session.evidence import Offence
 from quorate.sharing import keygen
 from quorate.sharing.generation import GeneratedKey
 from quorate.sharing.statements import to_sign
+from quorate.testing import Tamper, Withhold
+from quorate.testing.mutations import FLIP_FIRST
 
 DECLARATION = Declaration("keygen-test", 1, *keygen.rules())
 
@@ -133,3 +138,22 @@ def test_a_target_or_node_with_two_faces_changes_nothing_that_others_end_with(li
         assert len({to_sign(outcome.statement) for outcome in done}) <= 1
         for outcome in done:
             outcome.share.check()
+
+
+# --- two things told, and then silence towards one ----------------------------------------------------
+
+
+@pytest.mark.parametrize("fooled", ["n2", "device"])
+def test_a_signer_with_two_commitments_is_shown_though_it_leaves_one_of_the_others_waiting(
+    fooled: str,
+) -> None:
+    """It keeps its opening, which holds its view, from the very party that has something to show."""
+    two_faced = Tamper("n1", Commitment, "commitment", FLIP_FIRST, recipient=fooled)
+    result = signing_table("2 of (2 of (n1 n2 n3), device)", ("n1", "n2", "device")).presigning(
+        cheats=[two_faced, Withhold("n1", Opening, recipient=fooled)], seed=0
+    )
+    result.assert_sound()
+    assert result.blamed() == {"n1"}
+    assert {finding.offence for finding in result.findings()} == {Offence.EQUIVOCATION}
+    for name in ("n2", "device"):
+        assert isinstance(result.errors[name], Blame), result.errors[name]
