@@ -6,15 +6,19 @@ check by check, is tested beside it in the other files.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import pytest
 from tests.support.signing import DIGEST, KEY_ID, Table, table
 
 from quorate.encoding import encode
-from quorate.errors import Blame
+from quorate.errors import Blame, Unavailable
+from quorate.primitives import extension
 from quorate.primitives.parameters import TOY
-from quorate.schemes.ecdsa import Presignature, presign, suite, verify
+from quorate.schemes.ecdsa import PRESIGN, Presignature, presign, suite, verify
 from quorate.schemes.ecdsa.evidence import deviated_presigning
 from quorate.schemes.ecdsa.messages import Commitment, Opening, rules
 from quorate.session import Declaration, Envelope, Party, tag_of
@@ -127,3 +131,37 @@ def test_no_message_of_a_signature_holds_a_secret_of_its_sender() -> None:
         said = b"".join(encode(draft.message) for draft in recorder.drafts)
         assert len(said) > 1000
         assert not [secret.hex() for secret in secrets[recorder.party] if secret in said]
+
+
+@pytest.mark.parametrize("refuses", [False, True])
+def test_leak_bearing_checks_run_in_the_hosts_context_only_and_never_if_it_refuses(
+    monkeypatch: pytest.MonkeyPatch, refuses: bool
+) -> None:
+    """A host counts, refuses and freezes there; a check outside of it would be one that nobody counts."""
+    inside, checks = [], []
+    genuine = extension.send
+
+    def recorded(*arguments: Any) -> Any:
+        checks.append(list(inside))
+        return genuine(*arguments)
+
+    @contextmanager
+    def checking(name: str) -> Iterator[None]:
+        if refuses:
+            raise Unavailable("this instance is in quarantine")
+        inside.append(name)
+        yield
+        inside.remove(name)
+
+    async def run(party: Party) -> Presignature:
+        seat, pairs = key().seats[party.me], key().pairs[party.me]
+        return await presign(party, seat, pairs, parameters=TOY, checking=partial(checking, party.me))
+
+    monkeypatch.setattr(extension, "send", recorded)
+    result = Simulation(
+        PRESIGN, run, SIGNERS, suite=suite(key().group, TOY), key=KEY_ID, journaled=False
+    ).run()
+    assert len(result.errors) == (3 if refuses else 0)
+    assert len(checks) == (0 if refuses else 6)
+    assert all(len(where) == 1 for where in checks)
+    assert not inside

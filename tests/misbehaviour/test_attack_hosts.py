@@ -29,6 +29,7 @@ from quorate.encoding import encode
 from quorate.errors import Abort, Refused
 from quorate.identity import account_id
 from quorate.node.callers import DeviceCaller
+from quorate.node.limits import MAX_SESSIONS_PER_ACCOUNT
 from quorate.node.node import Node
 from quorate.primitives import extension, vole
 from quorate.primitives.parameters import STANDARD
@@ -219,6 +220,12 @@ def between(committee: LocalCommittee, customer: Customer) -> tuple[Any, Any]:
     return ends[0], ends[1]
 
 
+def opened(node: Node) -> int:
+    """How many sessions of signing the node has made, its setups loaded."""
+    lines = [line for line in node.metrics.text().splitlines() if "sessions_opened" in line]
+    return sum(int(float(line.split()[-1])) for line in lines if SIGN.name in line)
+
+
 async def settled(nodes: Mapping[str, Node]) -> None:
     """Wait until the nodes have noticed that hubs have gone."""
     while any(node._running.total() for node in nodes.values()):
@@ -244,14 +251,14 @@ async def test_a_login_of_one_account_gets_no_answer_from_another_accounts_presi
     verify(alice.record.point, request.digest, combine(ReadyPresignature(stolen), request, answers))
 
 
-async def hang_up(
+async def begin(
     customer: Customer,
     nodes: tuple[str, ...],
     payload: bytes,
     declaration: Declaration = SIGN,
     **changes: Any,
-) -> dict[str, Frame]:
-    """Begin a session with some of its nodes, invent the nonces of the others, and go after one answer."""
+) -> dict[str, MemoryChannel]:
+    """Begin a session with some of its nodes only, the nonces of the others invented."""
     owner = customer.owner
     proposal = owner.proposal(declaration, SIGNERS, payload=payload, **customer.fields())
     proposal = msgspec.structs.replace(proposal, **changes)
@@ -264,14 +271,21 @@ async def hang_up(
         nonces[name] = frame.nonce
     spec = proposal.with_nonces(nonces)
     roster = owner.roster(SIGNERS)
+    identities = tuple(roster[name].to_bytes() for name in spec.parties)
+    for channel in channels.values():
+        await channel.send(Begin(spec, identities, owner.keys.sign(spec.id)))
+    return channels
+
+
+async def hang_up(
+    customer: Customer, nodes: tuple[str, ...], payload: bytes, *how: Declaration, **changes: Any
+) -> dict[str, Frame]:
+    """The same, and go after the first answer."""
     answers = {}
-    for name, channel in channels.items():
-        await channel.send(
-            Begin(spec, tuple(roster[n].to_bytes() for n in spec.parties), owner.keys.sign(spec.id))
-        )
+    for name, channel in (await begin(customer, nodes, payload, *how, **changes)).items():
         answers[name] = await channel.receive()
         await channel.close()
-    await settled(owner.committee.nodes)
+    await settled(customer.owner.committee.nodes)
     return answers
 
 
@@ -320,6 +334,25 @@ async def test_a_node_restored_with_its_directory_gives_no_second_answer(
     assert not await answered("second")
 
 
+async def test_sessions_held_open_use_up_nothing_that_two_honest_nodes_share(
+    committee: LocalCommittee, alice: Customer, mallory: Customer
+) -> None:
+    """As many as an account may have, at the node that waits for the other's setups, and not let go."""
+    await alice.sign("first")
+    before, held = between(committee, alice), []
+    for _ in range(MAX_SESSIONS_PER_ACCOUNT):
+        held.append(await begin(mallory, ("node2",), mallory.payload("nothing")[0], SIGN))
+        await held[-1]["node2"].receive()
+    after = between(committee, alice)
+    assert committee.nodes["node2"]._running.total() == MAX_SESSIONS_PER_ACCOUNT >= MAX_UNVERIFIED
+    assert [end.unverified for end in after] == [0, 0]
+    await alice.sign("second")
+    assert [end.generation for end in between(committee, alice)] == [end.generation for end in before]
+    for channels in held:
+        await channels["node2"].close()
+    await settled(committee.nodes)
+
+
 async def test_of_requests_at_the_same_moment_one_is_answered(alice: Customer) -> None:
     """Different payloads, equal payloads (their sessions differ by a nonce): each second answer gives phi."""
     prepared = await alice.presign()
@@ -358,8 +391,10 @@ async def test_a_hub_that_lets_two_nodes_take_different_setups_of_theirs_costs_t
     first = committee.nodes["node1"]
     shard = shard_of(mallory.owner.account)
 
+    before = opened(first)
+
     async def replaced() -> None:
-        while not between(committee, mallory)[0].unverified:
+        while opened(first) == before:
             await asyncio.sleep(0.01)  # until node1 has loaded what it holds
         await first.pairs.make("node2", shard, first._open_setup)
 

@@ -9,7 +9,8 @@ the place in this signature.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Final, TypeVar
@@ -115,21 +116,21 @@ class SigningRoom:
         signer, pairs = await self._seat(signers)
 
         async def protocol(party: Party) -> Signature:
-            still_usable = partial(self._refuse_frozen, pairs)
-            return _own(await sign(party, signer, pairs, digest, combiner=DEVICE, still_usable=still_usable))
+            checking = partial(self._checked, pairs)
+            return _own(await sign(party, signer, pairs, digest, combiner=DEVICE, checking=checking))
 
-        return await self._run(channels, signers, SIGN, payload, protocol, pairs)
+        return await self._run(channels, signers, SIGN, payload, protocol)
 
     async def _presign(self, channels: Mapping[str, Channel], signers: tuple[str, ...]) -> int:
         signer, pairs = await self._seat(signers)
         expires = int(self._desk.clock()) + PRESIGNATURE_SECONDS
 
         async def protocol(party: Party) -> Presignature:
-            still_usable = partial(self._refuse_frozen, pairs)
-            return await presign(party, signer, pairs, expires=expires, still_usable=still_usable)
+            checking = partial(self._checked, pairs)
+            return await presign(party, signer, pairs, expires=expires, checking=checking)
 
         payload = encode(PresignRequest(expires))
-        made = await self._run(channels, signers, PRESIGN, payload, protocol, pairs)
+        made = await self._run(channels, signers, PRESIGN, payload, protocol)
         return int(await self._desk.worker(self._keep, made, signers, pairs, expires))
 
     async def _online(
@@ -154,7 +155,7 @@ class SigningRoom:
             return await collect(party, ReadyPresignature(Presignature.from_bytes(kept.reveal())), request)
 
         asked = encode(OnlineRequest(presignature, payload))
-        return await self._run(channels, signers, ONLINE, asked, protocol, {})
+        return await self._run(channels, signers, ONLINE, asked, protocol)
 
     async def _run(
         self,
@@ -163,7 +164,6 @@ class SigningRoom:
         declaration: Declaration,
         payload: bytes,
         protocol: ProtocolRun[T],
-        pairs: Mapping[str, PairSetup],
     ) -> T:
         record = self.record
         roster = record.roster(signers)
@@ -180,19 +180,7 @@ class SigningRoom:
             payload,
         )
 
-        async def guarded(party: Party) -> T:
-            try:
-                return await protocol(party)
-            except Suspicion as error:
-                # Runs in the worker, inside the step that found it: durable before anybody is told.
-                self._freeze(error, pairs)
-                raise
-
-        try:
-            _, result = await self._desk.run(channels, roster, proposal, declaration, record.group, guarded)
-        finally:
-            if pairs:
-                await self._desk.worker(self._ended, pairs)
+        _, result = await self._desk.run(channels, roster, proposal, declaration, record.group, protocol)
         return result
 
     # --- choosing, and going on ----------------------------------------------------------------------
@@ -289,25 +277,33 @@ class SigningRoom:
     def _take_seat(self, signers: tuple[str, ...]) -> tuple[Signer, dict[str, PairSetup]]:
         signer = Signer.of(self._shelf.share(self._entry), signers)
         book = self._desk.book
+        return signer, {name: book.load(name) for name in signers if name != DEVICE}
+
+    @contextmanager
+    def _checked(self, pairs: Mapping[str, PairSetup]) -> Iterator[None]:
+        """The context of the leak-bearing checks (`checking` of `quorate.schemes.ecdsa.presign`)."""
+        book = self._desk.book
         with self._desk.vault.transaction():  # all are counted or none is
-            pairs = {name: book.load(name) for name in signers if name != DEVICE}
             for name, setup in pairs.items():
                 book.begin_session(name, setup)
-        return signer, pairs
+        try:
+            yield
+        except QuorateError as error:
+            for name in error.parties if isinstance(error, Suspicion) and error.leak_bearing else ():
+                if name in pairs:
+                    # Runs in the worker, inside the step that found it: durable before anybody is told.
+                    book.freeze(name, str(error), leak_bearing=True)
+            self._uncount(pairs)
+            raise
+        self._uncount(pairs)
 
-    def _ended(self, pairs: Mapping[str, PairSetup]) -> None:
-        """No check of this session is outstanding: all have passed, or it is over and makes none."""
+    def _uncount(self, pairs: Mapping[str, PairSetup]) -> None:
         for name, setup in pairs.items():
             self._desk.book.end_session(name, setup)
 
     def _refuse_frozen(self, pairs: Mapping[str, PairSetup]) -> None:
         for name, setup in pairs.items():
             self._desk.book.refuse_frozen(name, setup)
-
-    def _freeze(self, error: Suspicion, pairs: Mapping[str, PairSetup]) -> None:
-        for name in error.parties:
-            if name in pairs and error.leak_bearing:
-                self._desk.book.freeze(name, str(error), leak_bearing=True)
 
     def _ready(self, signers: tuple[str, ...]) -> list[bytes]:
         record = self.record

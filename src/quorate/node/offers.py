@@ -6,7 +6,8 @@ node computes every digest, coefficient and roster itself; a proposal is a reque
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol, TypeAlias, TypeVar
 
@@ -15,7 +16,7 @@ from quorate.chains.registry import Chains
 from quorate.clock import Clock
 from quorate.encoding import decode
 from quorate.entropy import Rng
-from quorate.errors import LimitExceeded, Malformed, QuorateError, Refused, Suspicion, Unavailable
+from quorate.errors import Malformed, QuorateError, Refused, Remedy, Suspicion, Unavailable
 from quorate.groups import SECP256K1
 from quorate.node.callers import Caller, DeviceCaller
 from quorate.node.config import NodeConfig
@@ -25,7 +26,7 @@ from quorate.node.pairs import Pairs
 from quorate.node.policy import Policy
 from quorate.primitives.parameters import STANDARD
 from quorate.schemes.ecdsa import SETUP, PairSetup, StaleSetup, set_up, suite
-from quorate.session import KeyPair, Party, ProtocolRun, PublicKeys, Session, SessionSpec
+from quorate.session import KeyPair, PublicKeys, Session, SessionSpec
 from quorate.transport.host import Hosted
 from quorate.vault import Vault
 
@@ -78,54 +79,49 @@ class Run(Hosted):
     services: Services
     on_finish: Callable[[Any], bytes]
     partners: Partners = field(default_factory=dict)
-    counted: bool = True
 
     def finish(self) -> bytes:
-        self._uncount()
         return self.on_finish(self.session.result())
 
     def fail(self, error: QuorateError) -> None:
-        """What a session leaves behind that did not finish. Its end is nobody's offence: a hub that hangs up
-        must not use up what two honest nodes have between them, and a failure that others report freezes
-        nothing here, or anybody could separate them."""
-        found_here = self.session.error is error
-        self.session.abandon(error)  # nothing of it is checked after this
-        self._uncount()
-        if found_here and isinstance(error, StaleSetup):
+        """What a session leaves behind that did not finish. A leak was stored where it was found (`checked`);
+        what others report freezes nothing here, or anybody could separate two honest parties."""
+        if self.session.error is error and isinstance(error, StaleSetup):
             for name in error.parties:
                 if name in self.partners:
                     peer, setup = self.partners[name]
                     self.services.pairs.differs(peer, setup)
 
-    def _uncount(self) -> None:
-        """Once: a `finish` that could not store its result is followed by `fail`."""
-        if self.counted:
-            self.counted = False
-            for peer, setup in self.partners.values():
-                self.services.pairs.end_session(peer, setup)
 
+@contextmanager
+def checked(services: Services, caller: DeviceCaller, partners: Partners) -> Iterator[None]:
+    """The context of a session's leak-bearing checks (`checking` of `quorate.schemes.ecdsa.presign`).
 
-def watched(
-    services: Services, caller: DeviceCaller, partners: Partners, run: ProtocolRun[T]
-) -> ProtocolRun[T]:
-    """`run`, with every leak that a check of ours finds stored in the very step that finds it.
-
-    Before anybody is answered, and before another session's step can follow: those on the same instance then
-    refuse (`refuse_frozen`) to run the check that would leak the next bit.
+    Counts on entry and not when the session opens: whoever opens sessions and waits, or hangs up, uses up
+    nothing that two honest nodes share. What dies inside, with the process, stays counted.
     """
+    pairs = services.pairs
+    with services.vault.transaction():  # all are counted or none is
+        for peer, setup in partners.values():
+            pairs.begin_session(peer, setup)
+    try:
+        yield
+    except QuorateError as error:
+        leaked = error.parties if isinstance(error, Suspicion) and error.leak_bearing else ()
+        for name in leaked:
+            if name in partners:
+                # In this very step: before anybody is answered, and before another session's check.
+                peer, setup = partners[name]
+                reason, login = str(error)[:200], caller.logged_in if peer == caller.peer else 0
+                pairs.freeze(peer, setup.shard, reason, leak_bearing=True, login=login)
+        _uncount(services, partners)
+        raise
+    _uncount(services, partners)
 
-    async def guarded(party: Party) -> T:
-        try:
-            return await run(party)
-        except Suspicion as error:
-            for name in error.parties:
-                if name in partners and error.leak_bearing:
-                    peer, setup = partners[name]
-                    reason, login = str(error)[:200], caller.logged_in if peer == caller.peer else 0
-                    services.pairs.freeze(peer, setup.shard, reason, leak_bearing=True, login=login)
-            raise
 
-    return guarded
+def _uncount(services: Services, partners: Partners) -> None:
+    for peer, setup in partners.values():
+        services.pairs.end_session(peer, setup)
 
 
 def refuse_frozen(services: Services, partners: Partners) -> None:
@@ -182,10 +178,7 @@ class SetupOffer:
 async def partners_of(
     services: Services, caller: DeviceCaller, spec: SessionSpec
 ) -> dict[str, tuple[str, PairSetup]]:
-    """Our OT setup with every other signer, each use counted durably. Raises `Refused` or `Missing`.
-
-    Call it last before the session can start: what is counted is uncounted by a `Run`, and by nothing else.
-    """
+    """Our OT setup with every other signer. Raises `Refused` or `Missing`."""
     shard = shard_of(caller.account)
     others = [name for name in spec.parties if name != services.me]
     for name in others:
@@ -198,18 +191,16 @@ def _take_pairs(
     services: Services, caller: DeviceCaller, others: list[str], shard: int
 ) -> dict[str, tuple[str, PairSetup]]:
     found = {}
-    # All are counted or none is: what a refusal left counted would be used up by asking again and again.
-    with services.vault.transaction():
-        for name in others:
-            is_node = name in services.config.committee
-            peer, where = (name, shard) if is_node else (caller.peer, DEVICE_SHARD)
-            try:
-                setup = services.pairs.load(peer, where)
-                services.pairs.begin_session(peer, setup)
-            except (Unavailable, LimitExceeded) as error:
-                code = "login-again" if error.remedy == "quarantine" else "no-instance"
-                raise Refused(
-                    str(error), code=code, parties=[services.me, name], remedy=error.remedy
-                ) from None
-            found[name] = (peer, setup)
+    for name in others:
+        is_node = name in services.config.committee
+        peer, where = (name, shard) if is_node else (caller.peer, DEVICE_SHARD)
+        me_and_it = [services.me, name]
+        try:
+            found[name] = (peer, services.pairs.load(peer, where))
+        except Unavailable as error:
+            code = "login-again" if error.remedy == "quarantine" else "no-instance"
+            raise Refused(str(error), code=code, parties=me_and_it, remedy=error.remedy) from None
+        if not services.pairs.is_active(peer, where):
+            what = f"the OT instance of {services.me} and {name} is used up; set up afresh"
+            raise Refused(what, code="no-instance", parties=me_and_it, remedy=Remedy.RETRY)
     return found

@@ -15,7 +15,7 @@ from quorate.account.requests import OnlineRequest, PresignRequest
 from quorate.encoding import decode
 from quorate.errors import AlreadyUsed, Malformed, Refused, Unavailable
 from quorate.node.callers import Caller, DeviceCaller
-from quorate.node.offers import Run, Services, partners_of, refuse_frozen, watched
+from quorate.node.offers import Run, Services, checked, partners_of, refuse_frozen
 from quorate.node.policy import Asked
 from quorate.primitives.parameters import STANDARD
 from quorate.schemes.ecdsa import (
@@ -23,7 +23,6 @@ from quorate.schemes.ecdsa import (
     PRESIGN,
     SIGN,
     Answer,
-    PairSetup,
     Presignature,
     ReadyPresignature,
     Request,
@@ -63,16 +62,14 @@ class SignOffer:
         device = as_device(caller)
         record, digest = await services.worker(self._judge, caller, spec)
         signer = await services.worker(signer_of, services, record, spec)
-        partners: dict[str, tuple[str, PairSetup]] = {}
+        partners = await partners_of(services, device, spec)
+        pairs = {name: setup for name, (_, setup) in partners.items()}
+        checking = partial(checked, services, device, partners)
 
         async def run(party: Party) -> None:
-            pairs = {name: setup for name, (_, setup) in partners.items()}
-            still_usable = partial(refuse_frozen, services, partners)
-            await sign(party, signer, pairs, digest, combiner=device.name, still_usable=still_usable)
+            await sign(party, signer, pairs, digest, combiner=device.name, checking=checking)
 
-        session = session_of(services, SIGN, spec, roster, record, watched(services, device, partners, run))
-        partners.update(await partners_of(services, device, spec))
-        return Run(session, services, _nothing, partners)
+        return Run(session_of(services, SIGN, spec, roster, record, run), services, _nothing, partners)
 
 
 class PresignOffer:
@@ -101,12 +98,12 @@ class PresignOffer:
         device = as_device(caller)
         record, expires = await services.worker(self._judge, caller, spec)
         signer = await services.worker(signer_of, services, record, spec)
-        partners: dict[str, tuple[str, PairSetup]] = {}
+        partners = await partners_of(services, device, spec)
+        pairs = {name: setup for name, (_, setup) in partners.items()}
+        checking = partial(checked, services, device, partners)
 
         async def run(party: Party) -> Presignature:
-            pairs = {name: setup for name, (_, setup) in partners.items()}
-            still_usable = partial(refuse_frozen, services, partners)
-            return await presign(party, signer, pairs, expires=expires, still_usable=still_usable)
+            return await presign(party, signer, pairs, expires=expires, checking=checking)
 
         def keep(made: Presignature) -> bytes:
             with services.vault.transaction():
@@ -124,11 +121,7 @@ class PresignOffer:
                 )
             return made.id
 
-        session = session_of(
-            services, PRESIGN, spec, roster, record, watched(services, device, partners, run)
-        )
-        partners.update(await partners_of(services, device, spec))
-        return Run(session, services, keep, partners)
+        return Run(session_of(services, PRESIGN, spec, roster, record, run), services, keep, partners)
 
 
 class OnlineOffer:

@@ -161,8 +161,9 @@ class Instances:
     def begin_session(self, peer: str, shard: int, direction: Direction, generation: int) -> None:
         """Count one session and one message whose check is outstanding, durably.
 
-        Call it before the check runs (the extension's sender does) or before the message leaves. Raises
-        `LimitExceeded` at `MAX_UNVERIFIED` and at `MAX_SESSIONS`, `Unavailable` when not ACTIVE any more.
+        Call it directly before the check runs. Not when the session opens: whoever holds eight sessions open
+        would use up the instance of two honest parties. Raises `LimitExceeded` at `MAX_UNVERIFIED` and at
+        `MAX_SESSIONS`, `Unavailable` when not ACTIVE any more.
         """
         with self._rows.storage.transaction() as tx:
             status = self._active(tx, peer, shard, direction, generation)
@@ -180,12 +181,7 @@ class Instances:
             self._count(tx, status, unverified=1, sessions=1)
 
     def end_session(self, peer: str, shard: int, direction: Direction, generation: int) -> None:
-        """The check of one counted message is no longer outstanding.
-
-        It has passed, or its session is closed in another way and never makes it. Only a session that dies
-        with the process stays counted. Counting abandoned ones too was rejected: a stranger who opens eight
-        and hangs up would use up the instance of two honest parties.
-        """
+        """The check of one counted message is over. One that died with the process stays counted."""
         with self._rows.storage.transaction() as tx:
             status = self._status(tx, peer, shard, direction, for_update=True)
             if status is not None and status.generation == generation and status.unverified > 0:
@@ -194,9 +190,8 @@ class Instances:
     def refuse_frozen(self, peer: str, shard: int, direction: Direction, generation: int) -> None:
         """Raises `Unavailable` if this generation is in quarantine, or the pair suspended.
 
-        For a session that loaded the instance before that: it asks again before its check runs, or sessions
-        side by side would leak a bit each after the first has failed. One on an instance that was merely
-        replaced may finish.
+        For what a session made on an instance that it had loaded before that, and wants to keep. What was
+        made on one that was merely replaced is as good as before.
         """
         with self._rows.storage.transaction() as tx:
             self._refuse_suspended(tx, peer)

@@ -9,14 +9,16 @@ Assumes that the session's parties are exactly the quorum, that the host leases 
 session at a time and counts unverified messages, and that it *stores* a leak-bearing `Suspicion` before it
 answers anybody. Never journaled: a session that crashes is lost, and so is its presignature.
 
-A host that runs sessions side by side on one instance passes `still_usable`. It is called when all of round
-1 has come, directly before the leak-bearing checks, and raises if an instance was frozen since it was loaded:
-without it each of those sessions would leak a bit after the first has failed.
+A host passes `checking`, a context in which the leak-bearing checks run, entered when all of round 1 has come
+and agrees. It counts the messages as unverified, durably, and refuses if an instance was frozen since it was
+loaded; a leak that passes through it is stored at once. So sessions side by side on one instance learn one
+bit together, and one that only waits counts for nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 from quorate.errors import CheckFailed, LocalError, Malformed, Suspicion
@@ -42,7 +44,7 @@ async def presign(
     parameters: OTParameters = STANDARD,
     derivation: Derivation = Derivation.ROOT,
     expires: int = 0,
-    still_usable: Callable[[], None] | None = None,
+    checking: Callable[[], AbstractContextManager[object]] = nullcontext,
 ) -> Presignature:
     """Make our share of one presignature with the quorum of `signer`; `pairs` holds our OT setup with each.
 
@@ -56,9 +58,8 @@ async def presign(
     commitments = await party.gather(Commitment)
     extensions = await party.gather(Extension)
     run.agree(commitments, extensions)
-    if still_usable is not None:
-        still_usable()
-    sent = run.second_round(secrets, commitments, extensions)
+    with checking():
+        sent = run.second_round(secrets, commitments, extensions)
     # 2.6: views first. Until they agree, a failing check could be a third party's doing.
     openings = await echo.compare(party, Commitment, run.seen, Opening, lambda said: said.view, step="2.6")
     multiplications = await party.gather(Multiplication)

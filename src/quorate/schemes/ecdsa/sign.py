@@ -7,6 +7,7 @@ under a known nonce; the re-randomisation is done all the same, because there is
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Final
 
 from quorate.groups import Scalar
@@ -34,18 +35,18 @@ async def sign(
     tweak: Scalar | None = None,
     path: str = "",
     parameters: OTParameters = STANDARD,
-    still_usable: Callable[[], None] | None = None,
+    checking: Callable[[], AbstractContextManager[object]] = nullcontext,
 ) -> Signature | None:
     """Sign `digest`, which the caller derived itself from the session's payload.
 
     The combiner (the device; in a quorum without one, any signer) gets the verified signature, the others
-    None. `tweak` and `path` sign for a child key; `still_usable` is `presign`'s. Raises what `presign` and
+    None. `tweak` and `path` sign for a child key; `checking` is `presign`'s. Raises what `presign` and
     `sign_online` raise.
     """
     group = signer.quorum.group
     derivation = Derivation.ROOT if tweak is None else Derivation.PATH
     made = await presign(
-        party, signer, pairs, parameters=parameters, derivation=derivation, still_usable=still_usable
+        party, signer, pairs, parameters=parameters, derivation=derivation, checking=checking
     )
     request = Request.of(
         party.spec, made.id, digest, combiner=combiner, tweak=tweak or group.scalar(0), path=path
