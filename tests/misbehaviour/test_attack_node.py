@@ -24,13 +24,14 @@ from quorate.encoding import encode
 from quorate.entropy import system_rng
 from quorate.errors import Abort, Missing, Refused, Suspicion
 from quorate.groups import SECP256K1
+from quorate.node import keybook as keybook_module
 from quorate.node import node as node_module
 from quorate.node import refreshing
 from quorate.node.callers import DeviceCaller
 from quorate.node.creation import claim_first_epoch
 from quorate.node.keybook import POOL_TABLE, KeyBook
 from quorate.node.limits import MAX_OPEN_KEYS_PER_ACCOUNT, MAX_SESSIONS_PER_NODE, OPEN_KEY_SECONDS
-from quorate.node.offers import MAX_GENERATION, watched
+from quorate.node.offers import MAX_GENERATION, checked
 from quorate.primitives.parameters import STANDARD
 from quorate.schemes.ecdsa import SETUP, SIGN, instance_payload, suite
 from quorate.session import (
@@ -394,6 +395,26 @@ async def test_keys_that_never_become_live_do_not_fill_a_node(committee: LocalCo
     time.now = NOW
 
 
+async def test_forming_and_failing_all_day_comes_to_an_end(
+    committee: LocalCommittee, time: Time, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is burned or locked is so for ever, and takes a little place each time."""
+    monkeypatch.setattr(keybook_module, "MAX_FORMATIONS_PER_DAY", 3)
+    owner = Owner(committee, user="all-day")
+    for _ in range(3):
+        made = await Creation.of(owner)
+        with pytest.raises(Refused):
+            await made.refresh(made.change(system_rng(32)))
+        for node in committee.nodes.values():
+            node.keybook.forget(owner.account, made.record.key)
+    with pytest.raises(Abort, match="keys a day"):
+        await owner.form()
+    time.now = NOW + 86400
+    owner.token = committee.token(owner.user, owner.keys.public)
+    await owner.form()
+    time.now = NOW
+
+
 async def test_a_key_made_live_as_it_is_leaves_no_spare_key_behind(committee: LocalCommittee) -> None:
     owner = Owner(committee, user="spared")
     formed, _, signatures = await owner.form(keys=2)
@@ -448,6 +469,22 @@ async def test_one_node_that_never_ends_its_sessions_takes_no_others_place(
     for channel, _ in open_:
         await channel.close()
     await settled(committee)
+
+
+async def test_connections_that_say_nothing_do_not_stay(
+    committee: LocalCommittee, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(node_module, "MAX_CONNECTIONS", 3)
+    monkeypatch.setattr(node_module, "HANDSHAKE_SECONDS", 0.3)
+    owner = Owner(committee, user="patient")
+    silent = [await committee.connect("node1") for _ in range(3)]
+    await asyncio.sleep(0.05)
+    with pytest.raises(Missing):
+        await owner.set_up("node1")
+    for channel in silent:
+        assert isinstance(await channel.receive(), Failed)
+    await asyncio.sleep(0.05)
+    await owner.set_up("node1")
 
 
 async def test_whoever_proposes_a_session_takes_part_in_it(committee: LocalCommittee) -> None:
@@ -580,12 +617,9 @@ async def test_a_login_dated_ahead_does_not_outlive_the_quarantine_it_has_caused
     caller = DeviceCaller(owner.account, owner.keys.public, int(NOW) + 100)
     setup = node.pairs.load(caller.peer, 0)
 
-    async def leaks(_: Party) -> None:
-        raise Suspicion("a check failed", parties=["node1", DEVICE], leak_bearing=True)
-
-    run = watched(node._services, caller, {DEVICE: (caller.peer, setup)}, leaks)
-    with pytest.raises(Suspicion):
-        await run(None)  # type: ignore[arg-type]
+    suspicion = Suspicion("a check failed", parties=["node1", DEVICE], leak_bearing=True)
+    with pytest.raises(Suspicion), checked(node._services, caller, {DEVICE: (caller.peer, setup)}):
+        raise suspicion
     time.now = NOW + 110
     with pytest.raises(Refused) as refused:
         await owner.set_up("node1")

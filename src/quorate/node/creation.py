@@ -64,6 +64,7 @@ class FormOffer:
     async def open(self, caller: Caller, spec: SessionSpec, roster: Mapping[str, PublicKeys]) -> Hosted:
         services = self._services
         request = await services.worker(self._judge, caller, spec)
+        await services.worker(services.keybook.count_formation, request.account, services.clock())
         await services.worker(services.keybook.make_room, request.account, services.clock())
 
         async def run(party: Party) -> Formed:

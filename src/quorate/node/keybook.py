@@ -16,6 +16,7 @@ from quorate.encoding import Canonical, decode, encode
 from quorate.errors import AlreadyUsed, LimitExceeded, Refused, Remedy, Unavailable
 from quorate.node.callers import Caller, DeviceCaller
 from quorate.node.limits import (
+    MAX_FORMATIONS_PER_DAY,
     MAX_KEYS_PER_ACCOUNT,
     MAX_OPEN_KEYS_PER_ACCOUNT,
     OPEN_KEY_SECONDS,
@@ -31,6 +32,7 @@ POOL_TABLE: Final = "pool"
 
 _RECORD: Final = "key"
 _STAGED: Final = "key-staged"
+_FORMATIONS: Final = "formations"
 
 
 class Staged(Canonical, frozen=True):
@@ -99,6 +101,19 @@ class KeyBook:
         """
         for key in self._given_up(account, now):
             self.forget(account, key)
+
+    def count_formation(self, account: bytes, now: float) -> None:
+        """Count one more of today, durably. Raises `LimitExceeded` at `MAX_FORMATIONS_PER_DAY`."""
+        today = int(now // 86400)
+        known = self._vault.records.get(_FORMATIONS, account.hex())
+        day, count = (today, 0) if known is None else decode(tuple[int, int], known.value)
+        count = count if day == today else 0
+        if count >= MAX_FORMATIONS_PER_DAY:
+            raise LimitExceeded(
+                f"an account begins at most {MAX_FORMATIONS_PER_DAY} keys a day", remedy=Remedy.RETRY
+            )
+        version = 0 if known is None else known.version
+        self._vault.records.put(_FORMATIONS, account.hex(), encode((today, count + 1)), expected=version)
 
     def begin(self, account: bytes, key: bytes, spares: Sequence[bytes], now: float) -> None:
         """Note a key that was formed, with the spare keys of its formation."""

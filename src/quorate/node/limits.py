@@ -37,6 +37,10 @@ MAX_KEYS_PER_ACCOUNT: Final = 64
 MAX_OPEN_KEYS_PER_ACCOUNT: Final = 8
 """Keys of one account that were formed and not made live: each holds two shares on every node."""
 
+MAX_FORMATIONS_PER_DAY: Final = 128
+"""Formations of one account: twice the keys it may have. What was locked or burned stays so for ever, a small
+file and two rows each time, so that forming and failing all day would fill a node."""
+
 OPEN_KEY_SECONDS: Final = 24 * 3600.0
 """Such a key is kept at least this long, and for as long as no other needs its place."""
 
