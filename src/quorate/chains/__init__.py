@@ -11,6 +11,7 @@ in the background with `Chains.warm`.
 
 from quorate.chains.chain import (
     Chain,
+    ChainRow,
     Decoded,
     Digest,
     Family,
@@ -26,6 +27,7 @@ from quorate.chains.registry import Chains
 
 __all__ = [
     "Chain",
+    "ChainRow",
     "Chains",
     "Decoded",
     "Digest",

@@ -113,6 +113,24 @@ class Chain:
         return f"{decimal(smallest_units, self.decimals)} {self.symbol}"
 
 
+class ChainRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A chain beyond the built-in ones, as files of nodes and devices have it. Both must know it."""
+
+    caip2: str
+    name: str
+    symbol: str
+    decimals: int = 18
+
+    @classmethod
+    def of(cls, chain: Chain) -> ChainRow:
+        """The row of a chain."""
+        return cls(chain.caip2, chain.name, chain.symbol, chain.decimals)
+
+    def chain(self) -> Chain:
+        """The chain of a row. Raises `LocalError` for one that cannot be."""
+        return Chain(self.caip2, self.name, self.symbol, self.decimals)
+
+
 class Level(IntEnum):
     """How loudly a line of a preview speaks."""
 

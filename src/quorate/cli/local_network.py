@@ -24,10 +24,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
 
+import msgspec
+
+from quorate.chains import Chain, ChainRow
 from quorate.clock import monotonic
 from quorate.device.home import Home
 from quorate.device.login import read_login_key
-from quorate.device.network import ChainRow, Network, NodeRow
+from quorate.device.network import Network, NodeRow
 from quorate.entropy import Rng, system_rng
 from quorate.errors import Malformed, Unavailable
 from quorate.sharing.quorums import Quorums
@@ -53,10 +56,10 @@ STOP_SECONDS: Final = 10.0
 """Nodes give running sessions five seconds."""
 
 EXTRA_CHAINS: Final = (
-    ChainRow("eip155:131277322940537", "In-process EVM", "ETH"),
-    ChainRow("eip155:1337", "Development", "ETH"),
-    ChainRow("eip155:31337", "Development", "ETH"),
-    ChainRow("eip155:11155111", "Sepolia", "ETH"),
+    Chain("eip155:131277322940537", "In-process EVM", "ETH"),
+    Chain("eip155:1337", "Development", "ETH"),
+    Chain("eip155:31337", "Development", "ETH"),
+    Chain("eip155:11155111", "Sepolia", "ETH"),
 )
 """Chains of one's own machine and a test network, which a local network signs for from the beginning."""
 
@@ -186,8 +189,7 @@ class LocalNetwork:
             NodeRow(row.name, f"http://{LOOPBACK}:{port}", row.identity)
             for row, port in zip(network.nodes.values(), ports, strict=True)
         ]
-        chains = [ChainRow(row.caip2, row.name, row.symbol, row.decimals) for row in network.chains]
-        network = Network.of(network.name, network.quorums, rows, chains)
+        network = Network.of(network.name, network.quorums, rows, network.chains)
         self._write_network(network)
         for name in network.names:
             self._write_config(network, name)
@@ -214,10 +216,7 @@ class LocalNetwork:
             "committee": [
                 {"name": row.name, "url": row.url, "identity": row.identity} for row in network.nodes.values()
             ],
-            "chains": [
-                {"caip2": row.caip2, "name": row.name, "symbol": row.symbol, "decimals": row.decimals}
-                for row in network.chains
-            ],
+            "chains": [msgspec.structs.asdict(ChainRow.of(chain)) for chain in network.chains],
         }
         path = directory / "node.toml"
         write_new(path, to_toml(values).encode(), draft=path.with_suffix(".draft"))

@@ -13,7 +13,7 @@ from typing import Annotated, Final
 
 import msgspec
 
-from quorate.chains import Chain
+from quorate.chains import Chain, ChainRow
 from quorate.errors import LocalError, Malformed, Unavailable
 from quorate.session import PublicKeys, is_party_id
 from quorate.sharing.quorums import Quorums
@@ -30,15 +30,6 @@ class NodeRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name: Text
     url: Text
     identity: Text
-
-
-class ChainRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A chain beyond the built-in ones; the nodes must know it too."""
-
-    caip2: Text
-    name: Text
-    symbol: Text
-    decimals: int = 18
 
 
 class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -62,7 +53,7 @@ class Network:
 
     @classmethod
     def of(
-        cls, name: str, quorums: Quorums, nodes: Iterable[NodeRow], chains: Iterable[ChainRow] = ()
+        cls, name: str, quorums: Quorums, nodes: Iterable[NodeRow], chains: Iterable[Chain] = ()
     ) -> Network:
         """Check the parts. Raises `Malformed`, `LocalError`."""
         rows = {node.name: node for node in nodes}
@@ -76,7 +67,7 @@ class Network:
             quorums,
             rows,
             identities,
-            tuple(Chain(row.caip2, row.name, row.symbol, row.decimals) for row in chains),
+            tuple(chains),
         )
 
     @classmethod
@@ -95,14 +86,14 @@ class Network:
                 raise Malformed(f"{len(data)} bytes is no description of a network")
             file = msgspec.json.decode(data, type=_File)
             quorums = Quorums(len(file.nodes), file.degree, file.liars, file.away)
-            return cls.of(file.network, quorums, file.nodes, file.chains)
+            return cls.of(file.network, quorums, file.nodes, [row.chain() for row in file.chains])
         except (msgspec.DecodeError, LocalError) as error:
             raise Malformed(f"{path}: {error}") from None
 
     def to_json(self) -> bytes:
         """What `read` reads."""
         quorums = self.quorums
-        chains = [ChainRow(row.caip2, row.name, row.symbol, row.decimals) for row in self.chains]
+        chains = [ChainRow.of(chain) for chain in self.chains]
         file = _File(
             self.name, quorums.degree, quorums.liars, quorums.away, list(self.nodes.values()), chains
         )

@@ -8,13 +8,14 @@ could still find d + 1 nodes that have not heard of the revocation.
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 
+from quorate.chains import Chain, ChainRow
 from quorate.errors import LocalError, Malformed
 from quorate.session import PublicKeys, is_party_id
 from quorate.sharing.quorums import Quorums
@@ -41,15 +42,6 @@ class Thresholds(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     d: int
     t: int = 0
     f: int = 0
-
-
-class ChainRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A chain beyond the built-in ones."""
-
-    caip2: str
-    name: str
-    symbol: str
-    decimals: int = 18
 
 
 class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -86,7 +78,7 @@ class NodeConfig:
     allow_blind: bool
     shards_ahead: int
     background_cpu: float
-    chains: tuple[ChainRow, ...]
+    chains: tuple[Chain, ...]
 
     @property
     def nodes(self) -> tuple[str, ...]:
@@ -158,7 +150,7 @@ def _checked(file: _File, base: Path) -> NodeConfig:
         allow_blind=file.allow_blind,
         shards_ahead=file.shards_ahead,
         background_cpu=file.background_cpu,
-        chains=tuple(file.chains),
+        chains=_chains(file.chains),
     )
 
 
@@ -167,6 +159,13 @@ def _keys(what: str, text: str) -> PublicKeys:
         return PublicKeys.from_bytes(bytes.fromhex(text))
     except (ValueError, Malformed) as error:
         raise BadConfig(f"{what}: {error}") from None
+
+
+def _chains(rows: Iterable[ChainRow]) -> tuple[Chain, ...]:
+    try:
+        return tuple(row.chain() for row in rows)
+    except LocalError as error:
+        raise BadConfig(f"chains: {error}") from None
 
 
 def _address(text: str) -> tuple[str, int]:

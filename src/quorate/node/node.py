@@ -17,7 +17,6 @@ from typing import Any
 from quorate.account import KeyRecord
 from quorate.account.requests import LiveRequest
 from quorate.account.shards import shard_of
-from quorate.chains.chain import Chain
 from quorate.chains.registry import Chains
 from quorate.clock import Clock, unix_time
 from quorate.encoding import encode
@@ -82,7 +81,7 @@ class Node:
         self.log = log or Log(config.name)
         self.challenges = Challenges(rng, clock)
         self.keybook = KeyBook(config.name, vault)
-        self.chains = Chains(Chain(row.caip2, row.name, row.symbol, row.decimals) for row in config.chains)
+        self.chains = Chains(config.chains)
         self.login: Login = login or NetworkLogin(config.network, config.network_key)
         self.pairs = Pairs(config.name, vault, config.nodes, clock, self.log, self.worker)
         self.clock = clock

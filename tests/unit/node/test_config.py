@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
+from quorate.chains import ChainRow
 from quorate.entropy import system_rng
 from quorate.node.config import MAX_CONFIG_BYTES, BadConfig, NodeConfig, load_config, to_toml
 from quorate.session import KeyPair
@@ -40,7 +42,9 @@ def load(tmp_path: Path, text: str) -> NodeConfig:
 
 
 def test_a_written_configuration_reads_back(tmp_path: Path) -> None:
-    config = load(tmp_path, to_toml(values()))
+    row = ChainRow("eip155:1337", "Development", "ETH")
+    config = load(tmp_path, to_toml(values(chains=[msgspec.structs.asdict(row)])))
+    assert config.chains == (row.chain(),)
     assert config.nodes == ("node1", "node2", "node3", "node4", "node5")
     assert (config.host, config.port) == ("127.0.0.1", 7001)
     assert (config.quorums.echo, config.quorums.ready) == (4, 4)
@@ -59,6 +63,8 @@ def test_a_written_configuration_reads_back(tmp_path: Path) -> None:
         ({"thresholds": {"d": -1, "t": 0, "f": 0}}, "thresholds"),
         ({"shards_ahead": 65}, "shards_ahead"),
         ({"background_cpu": 0.0}, "background_cpu"),
+        ({"chains": [{"caip2": "1337", "name": "Development", "symbol": "ETH"}]}, "chains: .*namespace"),
+        ({"chains": [{"caip2": "eip155:5", "name": "Five", "symbol": "ETH", "gas": 1}]}, "gas"),
         ({"colour": "blue"}, "colour"),
         ({"name": 3}, "name"),
     ],
