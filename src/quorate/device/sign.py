@@ -298,8 +298,9 @@ class SigningRoom:
         self._uncount(pairs)
 
     def _uncount(self, pairs: Mapping[str, PairSetup]) -> None:
-        for name, setup in pairs.items():
-            self._desk.book.end_session(name, setup)
+        with self._desk.vault.transaction():
+            for name, setup in pairs.items():
+                self._desk.book.end_session(name, setup)
 
     def _refuse_frozen(self, pairs: Mapping[str, PairSetup]) -> None:
         for name, setup in pairs.items():

@@ -120,8 +120,9 @@ def checked(services: Services, caller: DeviceCaller, partners: Partners) -> Ite
 
 
 def _uncount(services: Services, partners: Partners) -> None:
-    for peer, setup in partners.values():
-        services.pairs.end_session(peer, setup)
+    with services.vault.transaction():
+        for peer, setup in partners.values():
+            services.pairs.end_session(peer, setup)
 
 
 def refuse_frozen(services: Services, partners: Partners) -> None:
