@@ -1,5 +1,6 @@
 """HPKE against its published vectors, and openings that a stranger can check."""
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -112,6 +113,27 @@ def test_boxes_and_openings_are_those_of_the_vectors() -> None:
     assert opening.to_bytes() == case["opening"]
     read = hpke.Opening.from_bytes(case["opening"])
     assert hpke.open_with(read, RECIPIENT, case["info"], case["aad"], box) == case["plaintext"]
+
+
+def test_the_senders_proof_is_the_one_of_the_page() -> None:
+    """docs/protocols/sealing.md, step 9, with hashes and a curve of this test's own."""
+
+    def hashed(*fields: bytes, length: int) -> bytes:
+        parts = (b"quorate/v1", b"hpke/sender", *fields, length.to_bytes(8, "big"))
+        octets = b"".join(len(part).to_bytes(8, "big") + part for part in parts)
+        return hashlib.sha256(octets).digest() if length == 32 else hashlib.shake_256(octets).digest(length)
+
+    case = octets(VECTORS["hpke"])
+    enc, commitment, response, sealed = (
+        case["box"][a:b] for a, b in ((0, 33), (33, 66), (66, 98), (98, None))
+    )
+    place = hashed(case["info"], case["aad"], sealed, length=32)
+    labelled = (b"context", place, b"point", enc, b"commitment", commitment, b"secp256k1")
+    challenge = int.from_bytes(hashed(*labelled, length=48), "big")
+    curve = PURE_SECP256K1
+    left = curve.generator.multiply(curve.scalar_from_bytes(response))
+    right = curve.point_from_bytes(enc).multiply(curve.scalar(challenge))
+    assert left == curve.point_from_bytes(commitment) + right
 
 
 @pytest.mark.parametrize(
