@@ -68,7 +68,7 @@ class KeyBook:
         return self._vault.records.get(_RECORD, key.hex()) is not None
 
     def of_account(self, account: bytes) -> list[KeyRecord]:
-        """All keys of an account, oldest first."""
+        """All keys of an account, in the order of their ids."""
         names = [entry.name for entry in self._vault.records.list(_index(account))]
         found = (self._vault.records.get(_RECORD, name) for name in names)
         return [decode(KeyRecord, record.value) for record in found if record is not None]

@@ -17,7 +17,7 @@ from quorate.device.create import Wish, make_live
 from quorate.device.device import Device
 from quorate.device.home import Home
 from quorate.device.login import RENEW_BEFORE_SECONDS, LocalIssuer, LoginRecord, read_login_key
-from quorate.device.network import Network
+from quorate.device.network import MAX_FILE_BYTES, Network
 from quorate.device.sessions import Event, Opened
 from quorate.device.shelf import WalletState
 from quorate.entropy import system_rng
@@ -61,6 +61,13 @@ def test_a_network_that_cannot_be_is_refused_by_name(
     with pytest.raises(Malformed, match=complaint) as error:
         Network.read(path)
     assert str(path) in str(error.value)
+
+
+def test_a_file_too_large_for_a_network_is_not_read(tmp_path: Path) -> None:
+    path = tmp_path / "network.json"
+    path.write_bytes(b" " * (MAX_FILE_BYTES + 1))
+    with pytest.raises(Malformed, match="no description of a network"):
+        Network.read(path)
 
 
 def test_names_and_identities_of_a_network_are_checked(committee: LocalCommittee) -> None:

@@ -11,7 +11,7 @@ import pytest
 from quorate.entropy import system_rng
 from quorate.errors import LimitExceeded, Remedy
 from quorate.node.callers import DeviceCaller
-from quorate.node.limits import MAX_SESSIONS, MAX_SESSIONS_PER_ACCOUNT
+from quorate.node.limits import MAX_KEYS_PER_ACCOUNT, MAX_SESSIONS, MAX_SESSIONS_PER_ACCOUNT
 from quorate.node.node import Node
 from quorate.session import KeyPair
 from quorate.testing.committee import LocalCommittee
@@ -69,3 +69,13 @@ async def test_one_socket_too_many_is_hung_up_on_and_gets_in_when_another_has_go
         await asyncio.wait_for(late.receive(), 0.05)
     for channel in (*silent[1:], late):
         await channel.close()
+
+
+async def test_an_account_has_so_many_keys(node: Node) -> None:
+    account, others = bytes(32), b"\x01" * 32
+    for number in range(MAX_KEYS_PER_ACCOUNT):
+        node.keybook.check_room(account, 0)
+        node.vault.records.put(f"keys-of-{account.hex()}", f"{number:064x}", b"", expected=0)
+    with pytest.raises(LimitExceeded, match="an account has at most"):
+        node.keybook.check_room(account, 0)
+    node.keybook.check_room(others, 0)

@@ -10,11 +10,19 @@ import pytest_asyncio
 from tests.support.owner import Owner
 
 from quorate.account import KeyRecord
+from quorate.account.presets import DEVICE
+from quorate.account.requests import PresignRequest
 from quorate.chains.ethereum.requests import blind, message
 from quorate.chains.registry import Chains
+from quorate.clock import unix_time
+from quorate.encoding import encode
 from quorate.errors import Abort, Refused
+from quorate.groups import SECP256K1
 from quorate.node.callers import DeviceCaller
-from quorate.schemes.ecdsa import verify
+from quorate.node.signing import MAX_PRESIGNATURE_SECONDS
+from quorate.primitives.parameters import STANDARD
+from quorate.schemes.ecdsa import PRESIGN, suite, verify
+from quorate.session import Party
 from quorate.sharing.formation import Formed
 from quorate.testing.committee import LocalCommittee
 
@@ -128,6 +136,21 @@ async def test_a_blind_digest_is_refused_unless_the_node_allows_it(wallet: Walle
     with pytest.raises(Refused) as refused:
         await wallet.owner.sign(wallet.formed, QUORUM, payload, b"\x07" * 32)
     assert refused.value.code == "blind-digest"
+
+
+@pytest.mark.parametrize("seconds", [-1, 0, MAX_PRESIGNATURE_SECONDS + 60])
+async def test_a_presignature_waits_neither_for_ever_nor_from_yesterday(wallet: Wallet, seconds: int) -> None:
+    owner, share = wallet.owner, wallet.formed.share
+    request = PresignRequest(int(unix_time()) + seconds)
+    fields = {"key": share.key_id, "suite": suite(SECP256K1, STANDARD), "payload": encode(request)}
+    proposal = owner.proposal(PRESIGN, (*QUORUM, DEVICE), **fields)
+
+    async def nothing(party: Party) -> None:
+        return None
+
+    with pytest.raises(Refused) as refused:
+        await owner.run(proposal, PRESIGN, nothing)
+    assert refused.value.code == "expiry"
 
 
 async def test_signing_without_a_setup_says_so(wallet: Wallet, committee: LocalCommittee) -> None:

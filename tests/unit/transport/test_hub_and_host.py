@@ -22,7 +22,17 @@ from quorate.session import (
     roster_digest,
 )
 from quorate.transport.channel import ChannelClosed, MemoryChannel
-from quorate.transport.frames import Begin, Deliver, Failed, Finished, Nonce, Propose, read_frame
+from quorate.transport.frames import (
+    MAX_CREDENTIAL_BYTES,
+    MAX_ENVELOPES_IN_FRAME,
+    Begin,
+    Deliver,
+    Failed,
+    Finished,
+    Nonce,
+    Propose,
+    read_frame,
+)
 from quorate.transport.host import host
 from quorate.transport.hub import Carried, Hub
 from quorate.transport.reports import report, restore
@@ -239,3 +249,14 @@ def test_frames_refuse_what_is_not_canonical() -> None:
         assert read_frame(encode(frame)) == frame
         with pytest.raises(Malformed):
             read_frame(encode(frame) + b"\x00")
+
+
+def test_a_frame_holds_so_many_envelopes_and_so_long_a_credential() -> None:
+    envelopes = (b"e",) * MAX_ENVELOPES_IN_FRAME
+    read_frame(encode(Deliver(envelopes)))
+    with pytest.raises(Malformed, match="length"):
+        read_frame(encode(Deliver((*envelopes, b"e"))))
+    proposal = SessionSpec("p", 1, "s", b"", 0, ("a",), bytes(32), 1, "", b"")
+    read_frame(encode(Propose("a", bytes(MAX_CREDENTIAL_BYTES), proposal)))
+    with pytest.raises(Malformed, match="length"):
+        read_frame(encode(Propose("a", bytes(MAX_CREDENTIAL_BYTES + 1), proposal)))
