@@ -86,7 +86,7 @@ class SigningRoom:
         async def attempt(channels: Mapping[str, Channel]) -> Signature:
             nonlocal cold
             signers = tuple(sorted((*channels, DEVICE)))
-            ready = [] if cold else await self._desk.worker(self._ready, signers)
+            ready = [] if cold else await self._waiting(signers)
             if ready:
                 cold = True  # whatever becomes of it, the next try leans on nothing prepared
                 return await self._online(channels, signers, ready[0], payload, digest)
@@ -155,7 +155,14 @@ class SigningRoom:
             return await collect(party, ReadyPresignature(Presignature.from_bytes(kept.reveal())), request)
 
         asked = encode(OnlineRequest(presignature, payload))
-        return await self._run(channels, signers, ONLINE, asked, protocol)
+        try:
+            return await self._run(channels, signers, ONLINE, asked, protocol)
+        except QuorateError as error:
+            # Some node may have answered, so it is of no more use. One that says it has none, as after a
+            # restart, most likely has none of the others either: each would cost a signature a try.
+            gone = isinstance(error, Refused) and error.code == "presignature"
+            await self._desk.worker(self._burn, await self._waiting(signers) if gone else [presignature])
+            raise
 
     async def _run(
         self,
@@ -305,6 +312,14 @@ class SigningRoom:
     def _refuse_frozen(self, pairs: Mapping[str, PairSetup]) -> None:
         for name, setup in pairs.items():
             self._desk.book.refuse_frozen(name, setup)
+
+    async def _waiting(self, signers: tuple[str, ...]) -> list[bytes]:
+        found: list[bytes] = await self._desk.worker(self._ready, signers)
+        return found
+
+    def _burn(self, presignatures: list[bytes]) -> None:
+        for presignature in presignatures:
+            self._desk.vault.presignatures.burn(presignature)
 
     def _ready(self, signers: tuple[str, ...]) -> list[bytes]:
         record = self.record

@@ -17,8 +17,9 @@ from quorate.device.reachable import REMEMBER_SECONDS, Reachability
 from quorate.device.sessions import Closed, Event, Opened
 from quorate.device.sign import MAX_TRIES
 from quorate.device.wallet import Wallet
-from quorate.errors import Abort, Refused, Remedy, Unavailable
+from quorate.errors import Abort, Missing, Refused, Remedy, Unavailable
 from quorate.node.node import Node
+from quorate.node.signing import OnlineOffer
 from quorate.schemes.ecdsa import PairSetup
 from quorate.testing.committee import LocalCommittee
 from quorate.vault.instances import MAX_UNVERIFIED, Direction, InstanceState
@@ -198,12 +199,29 @@ async def test_prepared_signatures_are_used_once_each(wallet: Wallet, events: li
 async def test_a_prepared_signature_that_a_node_has_burned_is_replaced_by_a_cold_one(
     committee: LocalCommittee, wallet: Wallet, events: list[Event]
 ) -> None:
-    await wallet.prepare(1)
+    await wallet.prepare(2)
     vault = committee.nodes["node2"].vault
     vault.presignatures.purge(unix_time() + 24 * 3600)
     assert_signed(wallet, (await wallet.sign_message("a")).raw, "a")
+    # what it said of one it is believed of the other: the next signature does not try in vain
+    assert_signed(wallet, (await wallet.sign_message("b")).raw, "b")
     protocols = [e.protocol for e in events if isinstance(e, Opened)]
-    assert protocols == ["ecdsa.presign", "ecdsa.online", "ecdsa.sign"]
+    assert protocols[2:] == ["ecdsa.online", "ecdsa.sign", "ecdsa.sign"]
+
+
+async def test_a_prepared_signature_is_burned_on_any_failure_of_its_session(
+    wallet: Wallet, device: Device, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some node may have answered before another failed; the device then never uses its own part."""
+    await wallet.prepare(1)
+
+    async def away(*arguments: object) -> None:
+        raise Missing("gone", parties=["node2"], needed=1)
+
+    monkeypatch.setattr(OnlineOffer, "consider", away)
+    assert_signed(wallet, (await wallet.sign_message("a")).raw, "a")
+    with device.desk.vault.transaction() as tx:
+        assert tx.query("SELECT state, body FROM presignatures") == [("burned", None)]
 
 
 async def test_every_use_of_a_setup_is_counted_and_passed(device: Device, wallet: Wallet) -> None:
