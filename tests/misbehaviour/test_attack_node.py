@@ -336,6 +336,39 @@ async def test_a_customer_neither_uses_nor_burns_another_accounts_spare_key(
     alice.owner.show(certificate(refreshed, outcomes))
 
 
+@pytest.mark.parametrize("silent", [("node2",), NODES])
+@pytest.mark.parametrize(
+    "tag",
+    [
+        "refresh.known",
+        "refresh.accept",
+        "refresh.masks",
+        "refresh.mask-shares",
+        "echo.digest",
+        "refresh.authorise",
+        "refresh.lock",
+        "refresh.confirm",
+        "refresh.ready",
+    ],
+)
+async def test_wherever_a_hub_cuts_a_refresh_off_nodes_hold_one_next_epoch_or_nothing(
+    committee: LocalCommittee, tag: str, silent: tuple[str, ...]
+) -> None:
+    made = await Creation.of(Owner(committee, user=f"cut-{tag}-{len(silent)}"))
+    with contextlib.suppress(Abort):
+        await made.refresh(made.change(made.spare), keep=dict.fromkeys(silent, (tag,)), deadline=0.3)
+    await settled(committee)
+    waiting = set()
+    for node in committee.nodes.values():
+        assert not [place for place in node.vault.list(POOL_TABLE) if made.spare.hex() in place.row]
+        epochs = node.vault.shares.epochs(made.record.key.hex())
+        assert set(epochs) in ({0, 1}, set())
+        assert not node.keybook.is_live(made.record.key)
+        if epochs:
+            waiting.add(node.keybook.staged(made.record.key, 1).statement)
+    assert len(waiting) <= 1
+
+
 async def test_a_failed_refresh_leaves_neither_spare_key_nor_share(committee: LocalCommittee) -> None:
     """The formed key had one way to become live; what stays would be one line more through it."""
     made = await Creation.of(Owner(committee, user="failed"))
