@@ -3,7 +3,8 @@
 - `simulation`, `result`: all parties of a protocol in one process, from a seed; what must hold of the end.
 - `network`: schedulers and faults. `cheats`, `mutations`: parties that lie.
 - `identities`: unsafe identities, fast. `toss`: the example protocol.
-- `simulate`: ``python -m quorate.testing.simulate``, thousands of seeds of the protocols we have.
+- `scenarios`, `simulate`: ``python -m quorate.testing.simulate``, thousands of seeds of our protocols.
+- `committee`: real nodes with their vaults in one process, without sockets.
 
 Nothing in the package imports this layer. How to use it: docs/testing.md.
 """

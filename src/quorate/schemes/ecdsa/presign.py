@@ -5,9 +5,9 @@ Steps 2.0 to 2.9 of docs/protocols/ecdsa.md. Each pair multiplies in both direct
 setup (`quorate.primitives.vole`). Public values travel in signed broadcasts, so that whoever contradicts
 itself can be shown to anybody; what only one peer may read is sealed to it.
 
-Assumes that the session's parties are exactly the quorum, that the host leases each OT instance to one
-session at a time and counts unverified messages, and that it *stores* a leak-bearing `Suspicion` before it
-answers anybody. Never journaled: a session that crashes is lost, and so is its presignature.
+Assumes that the session's parties are exactly the quorum, and that the host *stores* a leak-bearing
+`Suspicion` before it answers anybody. Never journaled: a session that crashes is lost, and so is its
+presignature.
 
 A host passes `checking`, a context in which the leak-bearing checks run, entered when all of round 1 has come
 and agrees. It counts the messages as unverified, durably, and refuses if an instance was frozen since it was
