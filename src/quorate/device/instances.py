@@ -64,13 +64,17 @@ class InstanceBook:
         """Raises `Unavailable` if the setup was frozen since it was loaded."""
         self._vault.instances.refuse_frozen(node, setup.shard, _KEPT_UNDER, setup.generation)
 
-    def freeze(self, node: str, reason: str, *, leak_bearing: bool) -> None:
-        """Quarantine the setup with a node, durably."""
+    def freeze(self, node: str, reason: str, *, leak_bearing: bool, login: int = 0) -> None:
+        """Quarantine the setup with a node, durably; ended by a login younger than this moment and `login`.
+
+        The issuer's clock may be ahead of ours: the login in use would then seem to be younger already.
+        """
         now = self._clock()
         with self._vault.transaction():
             known = self._vault.records.get(_QUARANTINE, node)
             version = 0 if known is None else known.version
-            self._vault.records.put(_QUARANTINE, node, str(int(now)).encode(), expected=version)
+            since = max(int(now), login)
+            self._vault.records.put(_QUARANTINE, node, str(since).encode(), expected=version)
         self._vault.instances.quarantine(node, DEVICE_SHARD, reason[:200], now=now, leak_bearing=leak_bearing)
 
     def next_generation(self, node: str, logged_in: int) -> int:

@@ -114,9 +114,10 @@ class SigningRoom:
         self, channels: Mapping[str, Channel], signers: tuple[str, ...], payload: bytes, digest: bytes
     ) -> Signature:
         signer, pairs = await self._seat(signers)
+        login = self._desk.login().issued
 
         async def protocol(party: Party) -> Signature:
-            checking = partial(self._checked, pairs)
+            checking = partial(self._checked, pairs, login)
             return _own(await sign(party, signer, pairs, digest, combiner=DEVICE, checking=checking))
 
         return await self._run(channels, signers, SIGN, payload, protocol)
@@ -124,9 +125,10 @@ class SigningRoom:
     async def _presign(self, channels: Mapping[str, Channel], signers: tuple[str, ...]) -> int:
         signer, pairs = await self._seat(signers)
         expires = int(self._desk.clock()) + PRESIGNATURE_SECONDS
+        login = self._desk.login().issued
 
         async def protocol(party: Party) -> Presignature:
-            checking = partial(self._checked, pairs)
+            checking = partial(self._checked, pairs, login)
             return await presign(party, signer, pairs, expires=expires, checking=checking)
 
         payload = encode(PresignRequest(expires))
@@ -287,7 +289,7 @@ class SigningRoom:
         return signer, {name: book.load(name) for name in signers if name != DEVICE}
 
     @contextmanager
-    def _checked(self, pairs: Mapping[str, PairSetup]) -> Iterator[None]:
+    def _checked(self, pairs: Mapping[str, PairSetup], login: int) -> Iterator[None]:
         """The context of the leak-bearing checks (`checking` of `quorate.schemes.ecdsa.presign`)."""
         book = self._desk.book
         with self._desk.vault.transaction():  # all are counted or none is
@@ -299,7 +301,7 @@ class SigningRoom:
             for name in error.parties if isinstance(error, Suspicion) and error.leak_bearing else ():
                 if name in pairs:
                     # Runs in the worker, inside the step that found it: durable before anybody is told.
-                    book.freeze(name, str(error), leak_bearing=True)
+                    book.freeze(name, str(error), leak_bearing=True, login=login)
             self._uncount(pairs)
             raise
         self._uncount(pairs)

@@ -4,8 +4,11 @@ import msgspec
 import pytest
 from eth_account import Account
 from eth_account.messages import encode_defunct
+from tests.unit.device.conftest import CommitteeIssuer
+from tests.unit.device.test_signing import spoil
 
 from quorate.account import KeyRecord
+from quorate.clock import unix_time
 from quorate.device.device import Device
 from quorate.device.reachable import Reachability
 from quorate.device.restore import settle_restore
@@ -121,3 +124,16 @@ async def test_a_restored_device_is_not_reassured_by_fewer_than_an_echo_quorum(
     monkeypatch.setattr(device.desk.nodes, "wallets", told)
     monkeypatch.setattr(type(device.desk.vault), "rolled_back", property(lambda _: True))
     assert not await settle_restore(device.desk, entries)
+
+
+async def test_a_login_dated_ahead_does_not_end_the_quarantine_it_was_there_for(
+    committee: LocalCommittee, device: Device
+) -> None:
+    await device.log_in(CommitteeIssuer(committee, later=60.0))
+    wallet = await device.create_wallet("server")
+    spoil(committee.nodes["node2"])
+    await wallet.sign_message("a")
+    device.desk.book._clock = lambda: unix_time() + 70.0
+    with pytest.raises(Refused) as refused:
+        await device.desk.set_up("node2")
+    assert refused.value.code == "login-again"

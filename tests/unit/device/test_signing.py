@@ -170,7 +170,7 @@ async def test_one_node_that_refuses_out_of_spite_is_passed_over(
     def never(*_: object) -> None:
         raise Refused("no", code="spite", parties=["node2", "node3"])
 
-    committee.nodes["node1"].keybook.authorise = never  # type: ignore[method-assign]
+    committee.nodes["node1"].keybook.authorise = never  # type: ignore[method-assign, assignment]
     assert_signed(wallet, (await wallet.sign_message("a")).raw, "a")
     assert "node1" in signers(events)[0]
     assert "node1" not in signers(events)[-1]
