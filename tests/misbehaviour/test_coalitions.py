@@ -20,7 +20,7 @@ from quorate.errors import Refused
 from quorate.groups import SECP256K1, Scalar
 from quorate.primitives.parameters import STANDARD
 from quorate.schemes.ecdsa import SIGN, Signer, suite
-from quorate.session import SessionSpec, roster_digest
+from quorate.session import Session, SessionSpec, roster_digest
 from quorate.sharing.access import NotAuthorised
 from quorate.sharing.keyshare import KeyShare
 from quorate.testing.committee import LocalCommittee
@@ -150,8 +150,12 @@ async def test_nodes_refuse_to_sign_among_themselves(tmp_path: Path) -> None:
     others = {name: await committee.connect(name) for name in NODES[1:]}
     hub = Hub(others, roster, proposer="node1", identity=proposer.identity, deadline=5.0)
     with pytest.raises(Refused) as refused:
-        await hub.carry(proposal, {"node1": bytes(32)})
+        await hub.run(proposal, {"node1": bytes(32)}, _no_session)
     assert refused.value.code == "account"
     for channel in others.values():
         await channel.close()
     await committee.close()
+
+
+def _no_session(_: SessionSpec) -> Session[None]:
+    raise AssertionError("the nodes gave their nonces")

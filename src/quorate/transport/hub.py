@@ -1,9 +1,9 @@
 """The hub: opens a session with several parties and carries their envelopes.
 
 The device is the hub of its wallet's sessions, so nodes need no connection among themselves to sign; a node
-is the hub of the sessions it opens with another node. The hub may be a party itself (it hands in its local
-`Session`), or carry a session that it is no part of. It is trusted with nothing: envelopes are signed, and
-sealed where they are for one party. It can lose them, which shows as `Missing`.
+is the hub of the sessions it opens with another node. The hub is a party itself and hands in its local
+`Session`; of the others' messages it is trusted with nothing: envelopes are signed, and sealed where they are
+for one party. It can lose them, which shows as `Missing`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from quorate.transport.reports import report, restore
 T = TypeVar("T")
 
 DEADLINE_SECONDS: Final = 20.0
-"""Without any frame for this long, whoever is awaited counts as missing. Signing rounds take milliseconds
+"""Without anything new for this long, whoever is awaited counts as missing. Signing rounds take milliseconds
 of work; the margin is for phones on bad networks."""
 
 SESSION_SECONDS: Final = 60.0
@@ -62,9 +62,7 @@ class Outcome:
 class Hub:
     """Runs one session over `channels`, one for each remote party.
 
-    `make_local(spec)` makes our own `Session` once the agreement is complete, or is None when the hub only
-    carries. `proposer` and `identity` sign the agreement; `own_nonces` are those of parties that speak
-    through this process. `run` raises what ended the session.
+    `proposer` and `identity` sign the agreement. `run` raises what ended the session.
     """
 
     def __init__(
@@ -96,17 +94,15 @@ class Hub:
         own_nonces: Mapping[PartyId, bytes],
         make_local: Callable[[SessionSpec], Session[T]],
     ) -> tuple[Outcome, T]:
-        """Take part oneself: our session's result, and what the others reported. Channels stay open."""
+        """Take part oneself: our session's result, and what the others reported. Channels stay open.
+
+        `own_nonces` holds that of the party in this process; `make_local(spec)` makes its session once the
+        agreement is complete.
+        """
         spec = await self._agree(proposal, own_nonces)
         local = make_local(spec)
-        outcomes = await self._carry(spec, local)
+        outcomes = await self._carry(local)
         return Outcome(spec, outcomes), local.result()
-
-    async def carry(self, proposal: SessionSpec, own_nonces: Mapping[PartyId, bytes]) -> Outcome:
-        """Carry a session among others only, until every one of them has finished."""
-        spec = await self._agree(proposal, own_nonces)
-        nobody: Session[None] | None = None
-        return Outcome(spec, await self._carry(spec, nobody))
 
     async def _agree(self, proposal: SessionSpec, own_nonces: Mapping[PartyId, bytes]) -> SessionSpec:
         await self._to_all(Propose(self._proposer, self._credential, proposal))
@@ -129,18 +125,20 @@ class Hub:
             raise Abort(f"{party} answered a proposal with something else", parties=[party], step="propose")
         return frame.nonce
 
-    async def _carry(self, spec: SessionSpec, local: Session[T] | None) -> dict[PartyId, bytes]:
+    async def _carry(self, local: Session[T]) -> dict[PartyId, bytes]:
         outcomes: dict[PartyId, bytes] = {}
         arriving: dict[asyncio.Task[Frame], PartyId] = {}
         ends = monotonic() + self._total
+        heard, last = -1, monotonic()
         for party, channel in self._channels.items():
             arriving[asyncio.ensure_future(channel.receive())] = party
         try:
-            if local is not None:
-                await self._forward(spec, local, await self._worker(local.start))
-                self._raise_if_failed(local)
+            await self._forward(local, await self._worker(local.start), local.me)
             while arriving:
-                patience = min(self._deadline, ends - monotonic())
+                # A frame that tells our own party nothing new puts nothing off: some could be sent for ever.
+                if local.heard != heard:
+                    heard, last = local.heard, monotonic()
+                patience = min(last + self._deadline, ends) - monotonic()
                 done, _ = await asyncio.wait(
                     arriving, timeout=max(0.0, patience), return_when=asyncio.FIRST_COMPLETED
                 )
@@ -148,15 +146,14 @@ class Hub:
                     await self._time_is_up(local, sorted(arriving.values()))
                 for task in sorted(done, key=arriving.__getitem__):
                     party = arriving.pop(task)
-                    frame = self._frame(task, party, outcomes)
+                    frame = self._frame(task, party)
                     if isinstance(frame, Finished):
-                        outcomes[party] = frame.outcome
+                        outcomes[party], last = frame.outcome, monotonic()
                         continue
                     if isinstance(frame, Deliver):
-                        await self._forward(spec, local, frame.envelopes, sender=party)
-                        self._raise_if_failed(local)
+                        await self._forward(local, frame.envelopes, party)
                     arriving[asyncio.ensure_future(self._channels[party].receive())] = party
-            if local is not None and not local.done:
+            if not local.done:
                 await self._time_is_up(local, [])
             return outcomes
         except QuorateError as error:
@@ -166,7 +163,7 @@ class Hub:
             for task in arriving:
                 task.cancel()
 
-    def _frame(self, task: asyncio.Task[Frame], party: PartyId, outcomes: Mapping[PartyId, bytes]) -> Frame:
+    def _frame(self, task: asyncio.Task[Frame], party: PartyId) -> Frame:
         try:
             frame = task.result()
         except ChannelClosed:
@@ -181,38 +178,36 @@ class Hub:
             raise Abort(f"{party} sent a frame out of order", parties=[party])
         return frame
 
-    async def _time_is_up(self, local: Session[T] | None, silent: Sequence[PartyId]) -> None:
-        if local is not None and not local.done:
-            await self._forward(local.spec, local, local.expire())
-            self._raise_if_failed(local)
+    async def _time_is_up(self, local: Session[T], silent: Sequence[PartyId]) -> None:
+        if not local.done:
+            await self._forward(local, await self._worker(local.expire), local.me)
             if _has_ended(local):
                 return
         raise Missing(
             f"no answer from {', '.join(silent) or 'anybody'} in time", parties=silent, needed=len(silent)
         )
 
-    async def _forward(
-        self,
-        spec: SessionSpec,
-        local: Session[T] | None,
-        envelopes: Sequence[bytes],
-        sender: PartyId | None = None,
-    ) -> None:
-        """Carry envelopes on; what the local party answers is carried on in turn, until it is quiet."""
-        queue = [(sender or (local.me if local else ""), data) for data in envelopes]
+    async def _forward(self, local: Session[T], envelopes: Sequence[bytes], sender: PartyId) -> None:
+        """Carry envelopes on; what the local party answers is carried on in turn, until it is quiet.
+
+        Raises what has ended the local party meanwhile.
+        """
+        queue = [(sender, data) for data in envelopes]
         while queue:
             waiting: dict[PartyId, list[bytes]] = {}
             answers: list[bytes] = []
             for origin, data in queue:
-                recipients = self._recipients(spec, origin, data)
-                if local is not None and local.me in recipients and local.me != origin:
+                recipients = self._recipients(local.spec, origin, data)
+                if local.me in recipients and local.me != origin:
                     answers.extend(await self._worker(local.receive, data))
                 for party in recipients:
                     if party in self._channels and party != origin:
                         waiting.setdefault(party, []).append(data)
             for party, batch in waiting.items():
                 await self._send(party, Deliver(tuple(batch)))
-            queue = [(local.me, data) for data in answers] if local is not None else []
+            queue = [(local.me, data) for data in answers]
+        if local.error is not None:
+            raise local.error
 
     def _recipients(self, spec: SessionSpec, origin: PartyId, data: bytes) -> tuple[PartyId, ...]:
         try:
@@ -227,10 +222,6 @@ class Hub:
                 Carried(envelope.path, envelope.tag, envelope.sender, envelope.recipient, len(data))
             )
         return spec.parties if envelope.recipient == EVERYBODY else (envelope.recipient,)
-
-    def _raise_if_failed(self, local: Session[T] | None) -> None:
-        if local is not None and local.error is not None:
-            raise local.error
 
     async def _send(self, party: PartyId, frame: Frame) -> None:
         try:

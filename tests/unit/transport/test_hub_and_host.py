@@ -191,7 +191,8 @@ async def test_a_connection_that_closes_during_the_proposal_is_missing() -> None
     await far.close()
     hub = Hub({"node1": near}, ROSTER, proposer="device", identity=IDENTITIES["device"], deadline=1.0)
     with pytest.raises(Missing) as missing:
-        await hub.carry(proposal(), {"device": system_rng(32), "node2": system_rng(32)})
+        nonces = {"device": system_rng(32), "node2": system_rng(32)}
+        await hub.run(proposal(), nonces, lambda spec: session(spec, "device"))
     assert missing.value.parties == ("node1",)
 
 
