@@ -59,6 +59,10 @@ class Inbox:
         self.arrivals: dict[Path, list[Slot]] = {}
         self.dropped: Counter[str] = Counter()
 
+    def __len__(self) -> int:
+        """How many slots are filled."""
+        return len(self._entries)
+
     def deliver(self, data: bytes) -> Slot | None:
         """Take one envelope in. Gives its slot if it filled one; raises `Blame` on provable deviation."""
         try:

@@ -77,6 +77,11 @@ class Session(Generic[T]):
         """How many envelopes were dropped, by reason; for metrics and tests."""
         return self._inbox.dropped
 
+    @property
+    def heard(self) -> int:
+        """How many messages have come; hosts see by it whether a session gets on."""
+        return len(self._inbox)
+
     def start(self) -> list[bytes]:
         """Begin, or take up a journaled run where it stopped; the envelopes to send.
 

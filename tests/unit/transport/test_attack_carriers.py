@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from quorate.clock import monotonic
 from quorate.entropy import system_rng
 from quorate.errors import (
     Abort,
@@ -145,10 +146,13 @@ async def opened(far: Far, *, deadline: float = 0.3, total: float = 5.0) -> Any:
 # --- the hub --------------------------------------------------------------------------------------------
 
 
-async def test_a_node_that_keeps_saying_nothing_does_not_put_off_the_deadline_for_ever() -> None:
+@pytest.mark.parametrize(("deadline", "total"), [(0.3, 5.0), (5.0, 0.3)])
+async def test_a_node_that_keeps_saying_nothing_puts_off_no_deadline(deadline: float, total: float) -> None:
+    begun = monotonic()
     with pytest.raises(Missing) as missing:
-        await opened(Far(Nonce(bytes(32)), then=Deliver(())), total=0.4)
+        await opened(Far(Nonce(bytes(32)), then=Deliver(())), deadline=deadline, total=total)
     assert missing.value.parties == ("node1",)
+    assert monotonic() - begun < 3.0
 
 
 @pytest.mark.parametrize("frames", [(), (Nonce(bytes(32)),)])
