@@ -12,7 +12,7 @@ import msgspec
 import pytest
 from tests.unit.sharing.table import Cheat, Table, blamed, errors
 from tests.unit.sharing.test_secrecy import Dealt, Form, knows
-from tests.unit.sharing.wallets import ACCOUNT, Wallet, nodes
+from tests.unit.sharing.wallets import ACCOUNT, Wallet, form, nodes
 
 from quorate.encoding import encode
 from quorate.entropy import SeededRng
@@ -341,3 +341,16 @@ def test_an_authorisation_a_lock_or_a_confirmation_of_another_session_is_of_no_u
         assert set(session.dropped) == {"another session"}, name
         assert not session.done
     assert not any(lock.slots for lock in wallet.locks.values())
+
+
+def test_the_committees_first_value_is_not_taken_for_a_fresh_one_after_a_refresh() -> None:
+    """Its id is the wallet's and its point no longer the live one: a line through it is the first line."""
+    made = form(TOY_GROUP, 3, 1, keys=3)
+    wallet = Wallet.formed(TOY_GROUP, 3, 1, keys=3).refresh({"device": 2, "backup": 3})
+    first = {name: made[name].keys[0] for name in nodes(3)}
+    assert first["n1"].key_id == wallet.shares["n1"].key_id
+    again = replace(wallet, pool=[first, *wallet.pool])
+    played = again.table(again.change({"device": 2, "backup": 3})).play()
+    for name in nodes(3):
+        assert isinstance(played[name], Refused)
+        assert played[name].code == "refresh-pool"
