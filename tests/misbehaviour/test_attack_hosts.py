@@ -487,3 +487,15 @@ async def test_a_setup_begun_before_a_quarantine_does_not_end_it(
     owner.token = committee.token(owner.user, owner.keys.public, later=2)
     await owner.set_up("node1")
     await mallory.sign("afterwards")
+
+
+@pytest.mark.parametrize("generation", [int(unix_time()) + 3 * 24 * 3600, (1 << 32) - 1])
+async def test_a_node_cannot_use_up_the_generations_of_a_pair(
+    committee: LocalCommittee, generation: int
+) -> None:
+    """They only grow, and end: once the last is taken a pair has no next setup, whoever repairs the node."""
+    first, second = committee.nodes["node1"], committee.nodes["node2"]
+    with pytest.raises(Refused) as refused:
+        await second._open_setup("node1", 60, generation)
+    assert refused.value.code == "clock"
+    await first.ensure("node2", 60)

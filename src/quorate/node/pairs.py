@@ -40,6 +40,10 @@ GENERATION_TRIES: Final = 8
 """Setups opened in a row until the generation is new to the other end. Generations follow the clock, so that
 the other end is ahead by no more than the setups that were lost within a second or two."""
 
+GENERATION_AHEAD_SECONDS: Final = 24 * 3600
+"""How far another node's generation may be ahead of our clock. Generations only grow, and end at 2^32: one
+node that names the last of them would leave the pair without a next one, also after it was put right."""
+
 OpenSetup = Callable[[str, int, int], Awaitable[None]]
 """Runs the setup with (peer, shard, generation) as its hub; the instance is stored when it returns."""
 
@@ -147,6 +151,8 @@ class Pairs:
             raise Refused(f"shards are below {SHARDS}", code="shard")
         elif caller.name > self._me and (caller.name, shard) in self._making:
             raise Refused("this node is making that instance already", code="order")
+        elif generation > self._clock() + GENERATION_AHEAD_SECONDS:
+            raise Refused("that generation is of another day; compare the nodes' clocks", code="clock")
         if self._vault.instances.suspension(caller.peer) is not None:
             raise Refused(
                 f"signing with {self._me} is suspended; its operator can tell why", code="suspended"
