@@ -18,7 +18,7 @@ from quorate.encoding import encode
 from quorate.errors import Blame, Unavailable
 from quorate.primitives import extension
 from quorate.primitives.parameters import TOY
-from quorate.schemes.ecdsa import PRESIGN, Presignature, presign, suite, verify
+from quorate.schemes.ecdsa import PRESIGN, Derivation, Presignature, checks, presign, suite, verify
 from quorate.schemes.ecdsa.evidence import deviated_presigning
 from quorate.schemes.ecdsa.messages import Commitment, Opening, rules
 from quorate.session import Declaration, Envelope, Party, tag_of
@@ -165,3 +165,50 @@ def test_leak_bearing_checks_run_in_the_hosts_context_only_and_never_if_it_refus
     assert len(checks) == (0 if refuses else 6)
     assert all(len(where) == 1 for where in checks)
     assert not inside
+
+
+def test_no_two_different_situations_share_a_hash() -> None:
+    """Session, path, quorum, suite, derivation, direction, setup, party, order: each moves what it should.
+
+    Names are chosen so that joining them without lengths would collide.
+    """
+    quorum = key().seats["n1"].quorum
+    other = Table(STRUCTURE, SIGNERS, epoch=1).seats["n1"].quorum
+    a, b, group = bytes(32), bytes(31) + b"\x01", key().group
+    ids = [
+        checks.presigning_id(session, path, who, suite_, derivation)
+        for session in (a, b)
+        for path in ("", "1", "11")
+        for who in (quorum, other)
+        for suite_ in ("toy/toy", "toy/toy1")
+        for derivation in Derivation
+    ]
+    pairs = [("n1", "n2"), ("n2", "n1"), ("n", "1n2"), ("n1n", "2")]
+    ids += [checks.extension_id(ssid, *pair, setup) for ssid in (a, b) for pair in pairs for setup in (a, b)]
+    ids += [checks.presignature_id(ssid) for ssid in (a, b)]
+    points = [group.generator, group.generator + group.generator]
+    ids += [
+        checks.commit_nonce(ssid, name, point, salt)
+        for ssid in (a, b)
+        for name in ("n1", "n2", "n11")
+        for point in points
+        for salt in (a, b)
+    ]
+    tables = [{"n1": a, "n2": b}, {"n1": b, "n2": a}, {"n1": a}, {"n1": a, "n2": a}, {"n1": a, "n3": b}]
+    ids += [checks.round_one(ssid, table_) for ssid in (a, b) for table_ in tables]
+    ids += [checks.entropy_key(ssid, table_) for ssid in (a, b) for table_ in tables]
+    assert len(set(ids)) == len(ids)
+    shares = [
+        checks.zero_share(seed, ssid, first, group).value
+        for seed in (a, b)
+        for ssid in (a, b)
+        for first in (a, b)
+    ]
+    assert len(set(shares)) == len(shares)
+
+
+def test_the_two_ends_of_a_pair_use_a_zero_share_with_opposite_signs() -> None:
+    """Also where names sort otherwise than numbers do: n10 comes before n2."""
+    share = key().group.scalar(5)
+    for first, second in (("n1", "n2"), ("n10", "n2"), ("device", "n1")):
+        assert (checks.signed(first, second, share) + checks.signed(second, first, share)).is_zero
