@@ -210,7 +210,7 @@ async def test_a_presignature_gives_one_answer_whatever_step_the_node_dies_at(
     async def note(party: Party, reply: Answer, combiner: str) -> None:
         leaving.append(reply.to_bytes())
 
-    monkeypatch.setattr("quorate.node.signing.contribute", note)
+    monkeypatch.setattr("quorate.node.offers.signing.contribute", note)
     wallet, desk, committee = house.wallet, house.device.desk, house.committee
     record = (await house.device._entries())[0].record
     signers = ("device", VICTIM, COMPANION)

@@ -26,12 +26,13 @@ from quorate.errors import Abort, Missing, Refused, Suspicion
 from quorate.groups import SECP256K1
 from quorate.node import keybook as keybook_module
 from quorate.node import node as node_module
-from quorate.node import refreshing
 from quorate.node.callers import DeviceCaller
-from quorate.node.creation import claim_first_epoch
 from quorate.node.keybook import POOL_TABLE, KeyBook
 from quorate.node.limits import MAX_OPEN_KEYS_PER_ACCOUNT, MAX_SESSIONS_PER_NODE, OPEN_KEY_SECONDS
-from quorate.node.offers import MAX_GENERATION, checked
+from quorate.node.offers import refreshing
+from quorate.node.offers.creation import claim_first_epoch
+from quorate.node.offers.offer import checked
+from quorate.node.offers.setup import MAX_GENERATION
 from quorate.primitives.parameters import STANDARD
 from quorate.schemes.ecdsa import SETUP, SIGN, instance_payload, suite
 from quorate.session import (
@@ -553,7 +554,7 @@ async def test_a_mistake_in_the_program_costs_one_session_and_no_seat(
     async def broken(*_: object) -> None:
         raise ZeroDivisionError("a secret value")
 
-    monkeypatch.setattr("quorate.node.offers.set_up", broken)
+    monkeypatch.setattr("quorate.node.offers.setup.set_up", broken)
     owner = Owner(committee, user="unlucky")
     for _ in range(12):
         with pytest.raises(Abort, match=r"mistake|reason of its own"):

@@ -27,7 +27,6 @@ from quorate.identity import Login, NetworkLogin
 from quorate.node.callers import Caller, DeviceCaller, identify, roster_of
 from quorate.node.challenges import Challenges
 from quorate.node.config import NodeConfig
-from quorate.node.creation import FormOffer, make_live
 from quorate.node.identity import own_identity
 from quorate.node.keybook import KeyBook
 from quorate.node.limits import (
@@ -42,11 +41,13 @@ from quorate.node.limits import (
 )
 from quorate.node.log import Log, LogFunction
 from quorate.node.metrics import Metrics
-from quorate.node.offers import Offer, Services, SetupOffer
+from quorate.node.offers.creation import FormOffer, make_live
+from quorate.node.offers.offer import Offer, Services
+from quorate.node.offers.refreshing import RefreshOffer, burn_interrupted
+from quorate.node.offers.setup import SetupOffer
+from quorate.node.offers.signing import OnlineOffer, PresignOffer, SignOffer
 from quorate.node.pairs import Pairs
 from quorate.node.policy import DefaultPolicy, Policy
-from quorate.node.refreshing import RefreshOffer, burn_interrupted
-from quorate.node.signing import OnlineOffer, PresignOffer, SignOffer
 from quorate.schemes.ecdsa import SETUP, PairSetup, propose_setup, set_up
 from quorate.session import NONCE_BYTES, Session, SessionSpec
 from quorate.transport.channel import Channel

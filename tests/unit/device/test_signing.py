@@ -19,7 +19,7 @@ from quorate.device.sign import MAX_TRIES
 from quorate.device.wallet import Wallet
 from quorate.errors import Abort, Missing, Refused, Remedy, Unavailable
 from quorate.node.node import Node
-from quorate.node.signing import OnlineOffer
+from quorate.node.offers.signing import OnlineOffer
 from quorate.schemes.ecdsa import PairSetup
 from quorate.testing.committee import LocalCommittee
 from quorate.vault.instances import MAX_UNVERIFIED, Direction, InstanceState

@@ -19,7 +19,7 @@ from quorate.encoding import encode
 from quorate.errors import Abort, Refused
 from quorate.groups import SECP256K1
 from quorate.node.callers import DeviceCaller
-from quorate.node.signing import MAX_PRESIGNATURE_SECONDS
+from quorate.node.offers.signing import MAX_PRESIGNATURE_SECONDS
 from quorate.primitives.parameters import STANDARD
 from quorate.schemes.ecdsa import PRESIGN, suite, verify
 from quorate.session import Party

@@ -15,7 +15,7 @@ from quorate.account.requests import OnlineRequest, PresignRequest
 from quorate.encoding import decode
 from quorate.errors import AlreadyUsed, Malformed, Refused, Unavailable
 from quorate.node.callers import Caller, DeviceCaller
-from quorate.node.offers import Run, Services, checked, partners_of, refuse_frozen
+from quorate.node.offers.offer import Run, Services, checked, partners_of, refuse_frozen
 from quorate.node.policy import Asked
 from quorate.primitives.parameters import STANDARD
 from quorate.schemes.ecdsa import (

@@ -15,9 +15,9 @@ from quorate.account.transitions import refreshed_record
 from quorate.encoding import decode
 from quorate.errors import AlreadyUsed, Malformed, QuorateError, Refused
 from quorate.node.callers import Caller, DeviceCaller
-from quorate.node.creation import claim_first_epoch, spare_key
 from quorate.node.keybook import POOL_TABLE
-from quorate.node.offers import Run, Services
+from quorate.node.offers.creation import claim_first_epoch, spare_key
+from quorate.node.offers.offer import Run, Services
 from quorate.session import Party, PublicKeys, Session, SessionSpec
 from quorate.sharing.change import Change, Standing
 from quorate.sharing.refresh import DECLARATION, Refreshed, refresh_as_node

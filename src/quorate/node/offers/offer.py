@@ -1,4 +1,4 @@
-"""What a node takes part in, one offer for each protocol, and what they share.
+"""What an offer is, and what offers are built on.
 
 `consider` judges a proposal before a nonce is given; `open` makes the session of the whole agreement. The
 node computes every digest, coefficient and roster itself; a proposal is a request.
@@ -9,31 +9,25 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol, TypeAlias, TypeVar
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 from quorate.account.shards import DEVICE_SHARD, shard_of
 from quorate.chains.registry import Chains
 from quorate.clock import Clock
-from quorate.encoding import decode
 from quorate.entropy import Rng
-from quorate.errors import Malformed, QuorateError, Refused, Remedy, Suspicion, Unavailable
-from quorate.groups import SECP256K1
+from quorate.errors import QuorateError, Refused, Remedy, Suspicion, Unavailable
 from quorate.node.callers import Caller, DeviceCaller
 from quorate.node.config import NodeConfig
 from quorate.node.keybook import KeyBook
 from quorate.node.log import LogFunction
 from quorate.node.pairs import Pairs
 from quorate.node.policy import Policy
-from quorate.primitives.parameters import STANDARD
-from quorate.schemes.ecdsa import SETUP, PairSetup, StaleSetup, set_up, suite
+from quorate.schemes.ecdsa import PairSetup, StaleSetup
 from quorate.session import KeyPair, PublicKeys, Session, SessionSpec
 from quorate.transport.host import Hosted
 from quorate.vault import Vault
 
 T = TypeVar("T")
-
-MAX_GENERATION: Final = 1 << 32
-"""What a setup counts in 32 bits; refused here, before a database meets an integer that it cannot hold."""
 
 Partners: TypeAlias = Mapping[str, tuple[str, PairSetup]]
 """By party name: what our tables call it, and the OT setup we have with it."""
@@ -129,51 +123,6 @@ def refuse_frozen(services: Services, partners: Partners) -> None:
     """Raises `Unavailable` if one of these instances was frozen since it was loaded."""
     for peer, setup in partners.values():
         services.pairs.refuse_frozen(peer, setup)
-
-
-class SetupOffer:
-    """``ecdsa.setup``: a fresh OT instance with a device or another node."""
-
-    def __init__(self, services: Services) -> None:
-        self._services = services
-
-    async def consider(self, caller: Caller, spec: SessionSpec) -> None:
-        shard, generation = self._instance(caller, spec)
-        await self._services.worker(self._services.pairs.check_setup, caller, shard, generation)
-
-    async def open(self, caller: Caller, spec: SessionSpec, roster: Mapping[str, PublicKeys]) -> Hosted:
-        services = self._services
-        shard, generation = self._instance(caller, spec)
-
-        def keep(setup: PairSetup) -> bytes:
-            services.pairs.accept(caller, setup)
-            services.log("instance", peer=caller.peer, shard=shard)
-            return setup.fingerprint
-
-        session = Session(
-            spec,
-            services.me,
-            services.identity,
-            roster,
-            SETUP,
-            SECP256K1,
-            lambda party: set_up(party, shard, generation),
-            rng=services.rng,
-        )
-        return Run(session, services, keep)
-
-    def _instance(self, caller: Caller, spec: SessionSpec) -> tuple[int, int]:
-        if spec.parties != tuple(sorted((self._services.me, caller.name))):
-            raise Refused("a setup is between the caller and this node", code="parties")
-        if spec.suite != suite(SECP256K1, STANDARD):
-            raise Refused(f"setups are made over {suite(SECP256K1, STANDARD)}", code="suite")
-        try:
-            shard, generation = decode(tuple[int, int], spec.payload)
-        except Malformed as error:
-            raise Refused(f"the payload names no instance: {error}", code="payload") from None
-        if not 0 < generation < MAX_GENERATION:
-            raise Refused(f"a generation is above 0 and below {MAX_GENERATION}", code="generation")
-        return shard, generation
 
 
 async def partners_of(

@@ -1,8 +1,8 @@
 """Creating a wallet at a node: forming the key, and making an epoch live on a certificate.
 
 Forming ends with a share that is staged and a signed KEY-FORMED statement; the first refresh
-(`quorate.node.refreshing`) ends with a staged next epoch and a signed PREPARED statement. Neither signs
-anything yet. Whoever shows R such signatures makes the epoch live here, in one write.
+(`quorate.node.offers.refreshing`) ends with a staged next epoch and a signed PREPARED statement. Neither
+signs anything yet. Whoever shows R such signatures makes the epoch live here, in one write.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from quorate.errors import Malformed, ProofRejected, Refused
 from quorate.groups import group_named
 from quorate.node.callers import Caller, DeviceCaller
 from quorate.node.keybook import pool_place
-from quorate.node.offers import Run, Services
+from quorate.node.offers.offer import Run, Services
 from quorate.session import Party, PublicKeys, Session, SessionSpec
 from quorate.sharing.formation import DECLARATION, FormationRequest, Formed, form_as_node
 from quorate.sharing.generation import GeneratedKey
