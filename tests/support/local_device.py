@@ -1,6 +1,6 @@
 """The SDK's device on a committee in this process: its own code, with channels in memory for connections.
 
-A backup runs in this process too, as a task (`quorate.device.backup_process.BackupService`): having two
+A backup runs in this process too, as a task (`quorate.device.backup.process.BackupService`): having two
 parties here is what the product never does; this is for tests of what stands above.
 """
 
@@ -18,7 +18,7 @@ from tests.support.killing import Killed
 from quorate.account import KeyRecord
 from quorate.account.requests import LiveRequest
 from quorate.device import Backup, Device
-from quorate.device.backup_process import BackupService, Task
+from quorate.device.backup.process import BackupService, Task
 from quorate.device.home import Home
 from quorate.device.login import LoginRecord
 from quorate.device.network import Network, NodeRow
@@ -91,7 +91,7 @@ class LocalNodes:
 
 
 class LocalBackup:
-    """What `quorate.device.backup_link.BackupLink` is to the SDK, without a process."""
+    """What `quorate.device.backup.link.BackupLink` is to the SDK, without a process."""
 
     def __init__(self, service: BackupService, channel: MemoryChannel, serving: asyncio.Task[None]) -> None:
         self._service = service

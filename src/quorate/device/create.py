@@ -23,7 +23,7 @@ from quorate.account.presets import DEVICE, FIRST_DEVICE_POINT, formation_struct
 from quorate.account.requests import LiveRequest, Signatures
 from quorate.account.transitions import formed_record, live_statement, refreshed_record
 from quorate.device.backup import Backup
-from quorate.device.backup_link import BackupLink
+from quorate.device.backup.link import BackupLink
 from quorate.device.sessions import Desk
 from quorate.device.shelf import Entry, Shelf, WalletState
 from quorate.encoding import encode

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from quorate.account.presets import DEVICE
-from quorate.device.backup_process import BackupService, Task
+from quorate.device.backup.process import BackupService, Task
 from quorate.encoding import encode
 from quorate.entropy import system_rng
 from quorate.errors import Refused
@@ -155,7 +155,7 @@ async def test_nodes_are_who_it_was_told_they_are_whatever_the_agreement_says(
 
 
 def test_what_is_told_to_a_process_never_stands_in_its_arguments(task: Task) -> None:
-    from quorate.device import backup_link
+    from quorate.device.backup import link as backup_link
 
     source = Path(backup_link.__file__).read_text()
     start = source[source.index("create_subprocess_exec") :]

@@ -11,8 +11,8 @@ import pytest
 from tests.unit.device.conftest import CommitteeIssuer, network_of
 
 from quorate.account import structure_for
-from quorate.device import backup as backup_file
 from quorate.device.backup import Backup, open_backup, read_header
+from quorate.device.backup import file as backup_file
 from quorate.device.create import Wish, make_live
 from quorate.device.device import Device
 from quorate.device.home import Home

@@ -7,8 +7,8 @@ import contextlib
 import sys
 from typing import Final
 
-from quorate.device.backup import Backup
-from quorate.device.backup_process import KEPT, VOID, Task
+from quorate.device.backup.file import Backup
+from quorate.device.backup.process import KEPT, VOID, Task
 from quorate.device.network import Network
 from quorate.errors import Unavailable
 from quorate.session import PublicKeys
@@ -38,7 +38,7 @@ class BackupLink:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
-            "quorate.device.backup_process",
+            "quorate.device.backup.process",
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             limit=MAX_FRAME_BYTES,

@@ -1,6 +1,6 @@
 """The backup's own short-lived process: makes its keys and its share, and writes them to a file.
 
-    python -m quorate.device.backup_process
+    python -m quorate.device.backup.process
 
 It speaks through standard input and output with the device that started it, and with nobody else: first it is
 told what it is for (`Task`, with the password), then it hands over its public keys, then it takes its seat in
@@ -22,7 +22,7 @@ from typing import Annotated, Final
 import msgspec
 
 from quorate.account.presets import DEVICE
-from quorate.device.backup import write
+from quorate.device.backup.file import write
 from quorate.encoding import Canonical, decode, encode
 from quorate.entropy import Rng, system_rng
 from quorate.errors import Malformed, ProofRejected, QuorateError, Refused

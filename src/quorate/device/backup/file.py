@@ -5,7 +5,7 @@ its owner and to a thief. The header is readable and says what the file is; the 
 keys and its share under Argon2id and AES-256-GCM (`PassphraseSeal`), bound to the header. The file is JSON,
 so that it can be looked at, printed and kept for years.
 
-Written by the backup's own process (`quorate.device.backup_process`); nothing in this version opens it.
+Written by the backup's own process (`quorate.device.backup.process`); nothing in this version opens it.
 """
 
 from __future__ import annotations
