@@ -87,7 +87,7 @@ class Network:
             file = msgspec.json.decode(data, type=_File)
             quorums = Quorums(len(file.nodes), file.degree, file.liars, file.away)
             return cls.of(file.network, quorums, file.nodes, [row.chain() for row in file.chains])
-        except (msgspec.DecodeError, LocalError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, LocalError) as error:
             raise Malformed(f"{path}: {error}") from None
 
     def to_json(self) -> bytes:

@@ -63,6 +63,13 @@ def test_a_network_that_cannot_be_is_refused_by_name(
     assert str(path) in str(error.value)
 
 
+def test_a_network_file_that_is_no_text_is_refused_by_name(tmp_path: Path) -> None:
+    path = tmp_path / "network.json"
+    path.write_bytes(b'{"network": "\xff"}')
+    with pytest.raises(Malformed, match=r"network\.json"):
+        Network.read(path)
+
+
 def test_a_file_too_large_for_a_network_is_not_read(tmp_path: Path) -> None:
     path = tmp_path / "network.json"
     path.write_bytes(b" " * (MAX_FILE_BYTES + 1))
@@ -344,6 +351,7 @@ def test_what_is_no_backup_file_is_said_to_be_none(tmp_path: Path) -> None:
     with pytest.raises(Unavailable, match="no backup file"):
         read_header(tmp_path / "missing")
     other = tmp_path / "other"
-    other.write_text("{}")
-    with pytest.raises(Malformed, match="no backup file"):
-        read_header(other)
+    for content in (b"{}", b'{"box": "\xff"}', b"\x00"):
+        other.write_bytes(content)
+        with pytest.raises(Malformed, match="no backup file"):
+            read_header(other)

@@ -142,5 +142,5 @@ def _parse(path: Path) -> _File:
         raise Unavailable(f"there is no backup file at {path}") from None
     try:
         return msgspec.json.decode(data, type=_File)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Malformed(f"{path} is no backup file: {error}") from None

@@ -42,6 +42,10 @@ VOID: Final = b"void"
 """What the device says at the end: the wallet lives, or it was given up."""
 
 
+FORMATION_SECONDS: Final = 180.0
+"""How long the backup waits for its seat: the key is formed meanwhile, on machines that may be slow."""
+
+
 class Task(Canonical, frozen=True):
     """What the backup is for. `nodes` are the committee's names and public identities."""
 
@@ -149,7 +153,7 @@ async def serve(rng: Rng) -> None:
     task = decode(Task, await pipe.receive_block())
     service = BackupService(task, rng)
     await pipe.send_block(service.keys.public.to_bytes())
-    await host(pipe, service, asyncio.to_thread)
+    await host(pipe, service, asyncio.to_thread, first=FORMATION_SECONDS, total=FORMATION_SECONDS * 2)
     verdict = b""
     try:
         while verdict not in (KEPT, VOID):
