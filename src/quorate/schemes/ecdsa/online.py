@@ -161,7 +161,7 @@ def answer(ready: ReadyPresignature, request: Request, entropy: bytes = b"") -> 
         _, w, u = _share(presignature, context, joint)
         return Answer(context.digest, joint if keeps else b"", w, u)
 
-    return ready.use(digest(Tag.ECDSA_USE, b"answer", request.hash(), entropy), compute)
+    return ready.use(digest(Tag.ECDSA_USE, b"answer", context.digest, entropy), compute)
 
 
 def combine(ready: ReadyPresignature, request: Request, answers: Mapping[PartyId, Answer]) -> Signature:
@@ -192,7 +192,7 @@ def combine(ready: ReadyPresignature, request: Request, answers: Mapping[PartyId
         return signature
 
     replies = [encode(answers[name]) for name in sorted(answers)]
-    return ready.use(digest(Tag.ECDSA_USE, b"combine", request.hash(), *replies), compute)
+    return ready.use(digest(Tag.ECDSA_USE, b"combine", context.digest, *replies), compute)
 
 
 async def contribute(party: Party, reply: Answer, combiner: PartyId, *, disclose: bool = False) -> None:
@@ -226,14 +226,14 @@ async def collect(party: Party, ready: ReadyPresignature, request: Request) -> S
 
 async def sign_online(party: Party, ready: ReadyPresignature, request: Request) -> Signature | None:
     """One signer's side of the online phase. The combiner gets the signature, everybody else None."""
-    check_session(party.spec, party.me, ready.public, request)
-    context = Context.of(ready.public, request)
     if party.me == request.combiner:
         return await collect(party, ready, request)
+    check_session(party.spec, party.me, ready.public, request)
     waiting = bystanders(ready.public, request.combiner)
     if party.me not in waiting:
         await contribute(party, answer(ready, request), request.combiner, disclose=bool(waiting))
         return None
+    context = Context.of(ready.public, request)
     disclosed = await party.gather(Disclosure, ready.public.keepers)
     await contribute(party, answer(ready, request, _disclosed(context, disclosed)), request.combiner)
     return None
