@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from quorate.account.shards import SHARDS
 from quorate.errors import Missing
+from quorate.schemes.ecdsa.setup import MAX_SHARDS
 from quorate.testing.committee import LocalCommittee
 from quorate.vault.instances import MAX_UNVERIFIED, Direction
 
@@ -124,3 +126,7 @@ async def test_a_node_that_has_lost_its_newest_instance_counts_on_above_the_othe
     await first.worker(lambda: first.pairs.freeze("node2", 0, "lost", leak_bearing=False))
     await first.ensure("node2", 0)
     assert first.pairs.load("node2", 0).generation > ahead.generation
+
+
+def test_every_shard_of_an_account_is_one_that_a_setup_may_have() -> None:
+    assert SHARDS == MAX_SHARDS
