@@ -34,12 +34,11 @@ def open_vault(storage: str, keys: Path, seal: str, *, make_key_file: bool = Fal
 def own_identity(vault: Vault, rng: Rng) -> KeyPair:
     """The node's identity from its vault, made at the first start."""
     kept = vault.records.get(_IDENTITY, "node")
-    if kept is None:
-        vault.records.put(_IDENTITY, "node", rng(32), expected=0, scope=_IDENTITY)
-        kept = vault.records.get(_IDENTITY, "node")
-    if kept is None:
-        raise Unavailable("the identity was not kept")  # pragma: no cover - the vault has just stored it
-    return KeyPair(Secret(kept.value))
+    if kept is not None:
+        return KeyPair(Secret(kept.value))
+    seed = rng(32)
+    vault.records.put(_IDENTITY, "node", seed, expected=0, scope=_IDENTITY)
+    return KeyPair(Secret(seed))
 
 
 def _passphrase(purpose: str) -> str:

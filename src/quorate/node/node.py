@@ -26,7 +26,7 @@ from quorate.groups import SECP256K1
 from quorate.identity import Login, NetworkLogin
 from quorate.node.callers import Caller, DeviceCaller, identify, roster_of
 from quorate.node.challenges import Challenges
-from quorate.node.config import NodeConfig
+from quorate.node.config import BadConfig, NodeConfig
 from quorate.node.identity import own_identity
 from quorate.node.keybook import KeyBook
 from quorate.node.limits import (
@@ -49,7 +49,7 @@ from quorate.node.offers.signing import OnlineOffer, PresignOffer, SignOffer
 from quorate.node.pairs import Pairs
 from quorate.node.policy import DefaultPolicy, Policy
 from quorate.schemes.ecdsa import SETUP, PairSetup, propose_setup, set_up
-from quorate.session import NONCE_BYTES, Session, SessionSpec
+from quorate.session import NONCE_BYTES, KeyPair, Session, SessionSpec
 from quorate.transport.channel import Channel
 from quorate.transport.frames import Begin, Propose
 from quorate.transport.host import Hosted, host
@@ -78,6 +78,7 @@ class Node:
         self.config = config
         self.vault = vault
         self.identity = own_identity(vault, rng)
+        _check_identity(config, self.identity)
         self.metrics = Metrics()
         self.log = log or Log(config.name)
         self.challenges = Challenges(rng, clock)
@@ -120,13 +121,6 @@ class Node:
         burned = vault.presignatures.burn_all()
         if burned:
             self.log("burned", presignatures=burned)
-        own = config.identities[config.name]
-        if own != self.identity.public:
-            raise LimitExceeded(
-                f"the configuration gives {config.name} another identity than this vault holds; "
-                f"the vault's is {self.identity.public.to_bytes().hex()}",
-                remedy=Remedy.ASK,
-            )
 
     async def worker(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """Run a blocking function in the node's one worker thread."""
@@ -313,6 +307,15 @@ class _Connection:
             raise
         node.metrics.count("sessions_opened", protocol=spec.protocol)
         return _Counted(hosted, node, account)
+
+
+def _check_identity(config: NodeConfig, identity: KeyPair) -> None:
+    """Raises `BadConfig` for another node's vault, before anything in it is touched."""
+    if config.identities[config.name] != identity.public:
+        raise BadConfig(
+            f"the configuration gives {config.name} another identity than this vault holds; "
+            f"the vault's is {identity.public.to_bytes().hex()}"
+        )
 
 
 def _place_of(error: BaseException) -> str:
