@@ -7,13 +7,14 @@ Group elements are byte strings inside; the codec of a session's group parses th
 holds valid points and scalars and nothing inside a protocol checks them again.
 """
 
-from quorate.encoding.canonical import Canonical, decode, encode
+from quorate.encoding.canonical import Canonical, Confidential, decode, encode
 from quorate.encoding.limits import MAX_MESSAGE_BYTES, MAX_TEXT_BYTES
 
 __all__ = [
     "MAX_MESSAGE_BYTES",
     "MAX_TEXT_BYTES",
     "Canonical",
+    "Confidential",
     "decode",
     "encode",
 ]

@@ -18,6 +18,17 @@ class Canonical(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fie
     """Base of every struct that crosses an edge: frozen, an array on the wire, no unknown fields."""
 
 
+class Confidential(Canonical, frozen=True):
+    """Base of structs with a secret inside: only their names print. For sealed rows, files and pipes."""
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}>"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        """What `rich` would print of the fields: nothing."""
+        return []
+
+
 S = TypeVar("S")
 
 Parse = Callable[[type, Any], Any]

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, TypeAlias
 
-from quorate.encoding import MAX_MESSAGE_BYTES, Canonical
+from quorate.encoding import MAX_MESSAGE_BYTES, Confidential
 
 PartyId: TypeAlias = str
 """A party's name in a session: lower-case letters, digits and dashes, at most 32."""
@@ -37,8 +37,14 @@ ENVELOPE_OVERHEAD: Final = 1024
 """More than addressing, box and signature ever add to an encoded message."""
 
 
-class Message(Canonical, frozen=True, tag="message"):
-    """Base of every protocol message. Subclasses give their own ``tag=``."""
+class Message(Confidential, frozen=True, tag="message"):
+    """Base of every protocol message. Subclasses give their own ``tag=``.
+
+    Only the tag prints: what a message holds may be meant for one party.
+    """
+
+    def __repr__(self) -> str:
+        return f"<{tag_of(type(self))}>"
 
 
 def tag_of(kind: type[Message]) -> str:

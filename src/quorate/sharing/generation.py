@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from quorate.encoding import Canonical, decode, encode
+from quorate.encoding import Confidential, decode, encode
 from quorate.errors import Malformed
 from quorate.groups import Group, Point, Scalar, group_named
 from quorate.secret import Secret
@@ -112,7 +112,7 @@ class GeneratedKey:
         return cls(public, stored.me, share, stored.chain_code)
 
 
-class _Stored(Canonical):
+class _Stored(Confidential):
     group: str
     key_id: bytes
     nodes: tuple[str, ...]

@@ -13,7 +13,7 @@ from typing import Annotated
 
 import msgspec
 
-from quorate.encoding import Canonical, decode, encode
+from quorate.encoding import Confidential, decode, encode
 from quorate.errors import Malformed
 from quorate.groups import Group, Point, Scalar, group_named
 from quorate.secret import Secret
@@ -119,7 +119,7 @@ class KeyShare:
         )
 
 
-class _Stored(Canonical):
+class _Stored(Confidential):
     group: str
     key_id: bytes
     epoch: Annotated[int, msgspec.Meta(ge=0)]

@@ -18,7 +18,7 @@ from typing import Any, Final, Literal
 
 import msgspec
 
-from quorate.encoding import Canonical, decode, encode
+from quorate.encoding import Confidential, decode, encode
 from quorate.entropy import Rng
 from quorate.errors import LocalError, Malformed, Unavailable
 from quorate.secret import Secret
@@ -91,7 +91,7 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     box: str
 
 
-class _Content(Canonical, frozen=True):
+class _Content(Confidential, frozen=True):
     seed: bytes
     share: bytes
 

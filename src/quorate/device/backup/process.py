@@ -23,7 +23,7 @@ import msgspec
 
 from quorate.account.presets import DEVICE
 from quorate.device.backup.file import write
-from quorate.encoding import Canonical, decode, encode
+from quorate.encoding import Confidential, decode, encode
 from quorate.entropy import Rng, system_rng
 from quorate.errors import Malformed, ProofRejected, QuorateError, Refused
 from quorate.groups import group_named
@@ -46,7 +46,7 @@ FORMATION_SECONDS: Final = 180.0
 """How long the backup waits for its seat: the key is formed meanwhile, on machines that may be slow."""
 
 
-class Task(Canonical, frozen=True):
+class Task(Confidential, frozen=True):
     """What the backup is for. `nodes` are the committee's names and public identities."""
 
     name: Annotated[str, msgspec.Meta(max_length=32)]

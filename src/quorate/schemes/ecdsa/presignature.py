@@ -20,7 +20,7 @@ from typing import Annotated, Final, TypeVar, cast
 
 import msgspec
 
-from quorate.encoding import Canonical, decode, encode
+from quorate.encoding import Confidential, decode, encode
 from quorate.errors import AlreadyUsed, Malformed
 from quorate.groups import Group, Point, Scalar, group_named
 from quorate.secret import Secret
@@ -197,7 +197,7 @@ class PublicPresignature:
         )
 
 
-class _Stored(Canonical, frozen=True):
+class _Stored(Confidential, frozen=True):
     group: str
     id: bytes
     ssid: bytes

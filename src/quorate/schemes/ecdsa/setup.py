@@ -20,7 +20,7 @@ from typing import Annotated, Final
 
 import msgspec
 
-from quorate.encoding import Canonical, decode, encode
+from quorate.encoding import Confidential, decode, encode
 from quorate.errors import CheckFailed, LocalError, Malformed, ProofRejected
 from quorate.groups import SECP256K1, Group
 from quorate.primitives import base_ot
@@ -260,7 +260,7 @@ def _sorted(fields: dict[PartyId, bytes]) -> list[bytes]:
     return [fields[name] for name in sorted(fields)]
 
 
-class _Stored(Canonical, frozen=True):
+class _Stored(Confidential, frozen=True):
     peer: str
     shard: Annotated[int, msgspec.Meta(ge=0, lt=MAX_SHARDS)]
     generation: Annotated[int, msgspec.Meta(ge=0)]
