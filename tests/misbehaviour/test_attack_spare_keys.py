@@ -19,7 +19,7 @@ from quorate.errors import Abort, Missing, Refused
 from quorate.node import keybook as keybook_module
 from quorate.node.keybook import POOL_TABLE
 from quorate.node.limits import MAX_OPEN_KEYS_PER_ACCOUNT, OPEN_KEY_SECONDS
-from quorate.node.offers import refreshing
+from quorate.node.offers.offer import Run
 from quorate.testing.committee import LocalCommittee
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -110,9 +110,7 @@ async def test_a_crash_after_the_lock_burns_the_spare_key_at_the_next_start(
     committee: LocalCommittee, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Items may have left before it; the session is not taken up again."""
-    monkeypatch.setattr(
-        refreshing._RefreshRun, "fail", lambda *_: None
-    )  # the process is gone, nothing cleans up
+    monkeypatch.setattr(Run, "fail", lambda *_: None)  # the process is gone, nothing cleans up
     locked = await Creation.of(Owner(committee, user="crashed"))
     begun = await Creation.of(Owner(committee, user="not-locked"))
     with pytest.raises(Missing):

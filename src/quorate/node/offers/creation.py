@@ -18,7 +18,7 @@ from quorate.errors import Malformed, ProofRejected, Refused
 from quorate.groups import group_named
 from quorate.node.callers import Caller, DeviceCaller
 from quorate.node.keybook import pool_place
-from quorate.node.offers.offer import Run, Services
+from quorate.node.offers.offer import JudgedOffer, Run, Services
 from quorate.session import Party, PublicKeys, Session, SessionSpec
 from quorate.sharing.formation import DECLARATION, FormationRequest, Formed, form_as_node
 from quorate.sharing.generation import GeneratedKey
@@ -32,14 +32,8 @@ CURVES: Final = ("secp256k1",)
 """Curves that wallets are formed on so far."""
 
 
-class FormOffer:
+class FormOffer(JudgedOffer[FormationRequest]):
     """``formation``: the nodes generate a key, and the device joins it."""
-
-    def __init__(self, services: Services) -> None:
-        self._services = services
-
-    async def consider(self, caller: Caller, spec: SessionSpec) -> None:
-        await self._services.worker(self._judge, caller, spec)
 
     def _judge(self, caller: Caller, spec: SessionSpec) -> FormationRequest:
         services = self._services
@@ -63,7 +57,7 @@ class FormOffer:
 
     async def open(self, caller: Caller, spec: SessionSpec, roster: Mapping[str, PublicKeys]) -> Hosted:
         services = self._services
-        request = await services.worker(self._judge, caller, spec)
+        request = await self.judged(caller, spec)
         await services.worker(services.keybook.count_formation, request.account, services.clock())
         await services.worker(services.keybook.make_room, request.account, services.clock())
 

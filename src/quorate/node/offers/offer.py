@@ -6,10 +6,11 @@ node computes every digest, coefficient and roster itself; a proposal is a reque
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeAlias, TypeVar
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
 from quorate.account.shards import DEVICE_SHARD, shard_of
 from quorate.chains.registry import Chains
@@ -65,6 +66,26 @@ class Offer(Protocol):
         """The session, ready to start."""
 
 
+class JudgedOffer(ABC, Generic[T]):
+    """An offer whose judgement is one blocking function: made when proposed, and again when begun."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    async def consider(self, caller: Caller, spec: SessionSpec) -> None:
+        """Raises `Refused` unless this caller may have such a session."""
+        await self.judged(caller, spec)
+
+    async def judged(self, caller: Caller, spec: SessionSpec) -> T:
+        """What `_judge` gives, from the worker thread."""
+        found: T = await self._services.worker(self._judge, caller, spec)
+        return found
+
+    @abstractmethod
+    def _judge(self, caller: Caller, spec: SessionSpec) -> T:
+        """What the session is about, by our own records. Raises `Refused`."""
+
+
 @dataclass(slots=True)
 class Run(Hosted):
     """A hosted session with what happens at its end."""
@@ -73,6 +94,7 @@ class Run(Hosted):
     services: Services
     on_finish: Callable[[Any], bytes]
     partners: Partners = field(default_factory=dict)
+    on_fail: Callable[[], None] | None = None
 
     def finish(self) -> bytes:
         return self.on_finish(self.session.result())
@@ -85,6 +107,8 @@ class Run(Hosted):
                 if name in self.partners:
                     peer, setup = self.partners[name]
                     self.services.pairs.differs(peer, setup)
+        if self.on_fail is not None:
+            self.on_fail()
 
 
 @contextmanager
@@ -134,7 +158,10 @@ async def partners_of(
     for name in others:
         if name in services.config.committee:
             await services.ensure(name, shard)
-    return await services.worker(_take_pairs, services, caller, others, shard)  # type: ignore[no-any-return]
+    found: dict[str, tuple[str, PairSetup]] = await services.worker(
+        _take_pairs, services, caller, others, shard
+    )
+    return found
 
 
 def _take_pairs(

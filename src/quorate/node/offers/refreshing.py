@@ -13,11 +13,11 @@ from typing import Final
 from quorate.account import FactorKind, KeyRecord
 from quorate.account.transitions import refreshed_record
 from quorate.encoding import decode
-from quorate.errors import AlreadyUsed, Malformed, QuorateError, Refused
+from quorate.errors import AlreadyUsed, Malformed, Refused
 from quorate.node.callers import Caller, DeviceCaller
 from quorate.node.keybook import POOL_TABLE
 from quorate.node.offers.creation import claim_first_epoch, spare_key
-from quorate.node.offers.offer import Run, Services
+from quorate.node.offers.offer import JudgedOffer, Run, Services
 from quorate.session import Party, PublicKeys, Session, SessionSpec
 from quorate.sharing.change import Change, Standing
 from quorate.sharing.refresh import DECLARATION, Refreshed, refresh_as_node
@@ -28,14 +28,8 @@ from quorate.vault import Vault
 _LOCKS: Final = "pool-key"
 
 
-class RefreshOffer:
+class RefreshOffer(JudgedOffer[tuple[Change, KeyRecord]]):
     """``refresh``: the first one of a key that is formed and not live yet."""
-
-    def __init__(self, services: Services) -> None:
-        self._services = services
-
-    async def consider(self, caller: Caller, spec: SessionSpec) -> None:
-        await self._services.worker(self._judge, caller, spec)
 
     def _judge(self, caller: Caller, spec: SessionSpec) -> tuple[Change, KeyRecord]:
         services, me = self._services, [self._services.me]
@@ -61,7 +55,7 @@ class RefreshOffer:
 
     async def open(self, caller: Caller, spec: SessionSpec, roster: Mapping[str, PublicKeys]) -> Hosted:
         services = self._services
-        change, record = await services.worker(self._judge, caller, spec)
+        change, record = await self.judged(caller, spec)
         share = await services.worker(services.keybook.share, record)
         account = record.account
         pool = {key: await services.worker(spare_key, services, account, key) for key in change.pool}
@@ -99,30 +93,16 @@ class RefreshOffer:
             run,
             rng=services.rng,
         )
-        return _RefreshRun(session, services, keep, account=account, change=change)
 
+        def give_up() -> None:
+            # An aborted line is a line through the key, so its pool keys are burned. With them goes the
+            # formed key, unless another run of this request has finished here: its one way to live was this.
+            with services.vault.transaction():
+                burn(services, account, change)
+                if change.epoch + 1 not in services.vault.shares.epochs(change.key_id.hex()):
+                    services.keybook.forget(account, change.key_id)
 
-class _RefreshRun(Run):
-    """A refresh that fails burns its pool keys: an aborted line is a line through the key.
-
-    With them goes the formed key itself, unless another run of this request has finished here: its one way
-    to become live was this request.
-    """
-
-    __slots__ = ("_account", "_change")
-
-    def __init__(self, *arguments: object, account: bytes, change: Change) -> None:
-        super().__init__(*arguments)  # type: ignore[arg-type]
-        self._account = account  # as on record; the one that the request names has not been checked yet
-        self._change = change
-
-    def fail(self, error: QuorateError) -> None:
-        super().fail(error)
-        services, change = self.services, self._change
-        with services.vault.transaction():
-            burn(services, self._account, change)
-            if change.epoch + 1 not in services.vault.shares.epochs(change.key_id.hex()):
-                services.keybook.forget(self._account, change.key_id)
+        return Run(session, services, keep, on_fail=give_up)
 
 
 class _Locks:

@@ -6,7 +6,9 @@ presignature is consumed, durably and for exactly this request, before the sessi
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from functools import partial
 from typing import Final, TypeVar
 
@@ -15,7 +17,15 @@ from quorate.account.requests import OnlineRequest, PresignRequest
 from quorate.encoding import decode
 from quorate.errors import AlreadyUsed, Malformed, Refused, Unavailable
 from quorate.node.callers import Caller, DeviceCaller
-from quorate.node.offers.offer import Run, Services, checked, partners_of, refuse_frozen
+from quorate.node.offers.offer import (
+    JudgedOffer,
+    Partners,
+    Run,
+    Services,
+    checked,
+    partners_of,
+    refuse_frozen,
+)
 from quorate.node.policy import Asked
 from quorate.primitives.parameters import STANDARD
 from quorate.schemes.ecdsa import (
@@ -23,6 +33,7 @@ from quorate.schemes.ecdsa import (
     PRESIGN,
     SIGN,
     Answer,
+    PairSetup,
     Presignature,
     ReadyPresignature,
     Request,
@@ -44,14 +55,8 @@ MAX_PRESIGNATURE_SECONDS: Final = 12 * 3600
 """How long a presignature may wait: what is known in advance is worth more the longer it is known."""
 
 
-class SignOffer:
+class SignOffer(JudgedOffer[tuple[KeyRecord, bytes]]):
     """``ecdsa.sign``: the payload of the session is a chain's signing request."""
-
-    def __init__(self, services: Services) -> None:
-        self._services = services
-
-    async def consider(self, caller: Caller, spec: SessionSpec) -> None:
-        await self._services.worker(self._judge, caller, spec)
 
     def _judge(self, caller: Caller, spec: SessionSpec) -> tuple[KeyRecord, bytes]:
         record = authorised(self._services, caller, spec)
@@ -60,26 +65,17 @@ class SignOffer:
     async def open(self, caller: Caller, spec: SessionSpec, roster: Mapping[str, PublicKeys]) -> Hosted:
         services = self._services
         device = as_device(caller)
-        record, digest = await services.worker(self._judge, caller, spec)
-        signer = await services.worker(signer_of, services, record, spec)
-        partners = await partners_of(services, device, spec)
-        pairs = {name: setup for name, (_, setup) in partners.items()}
-        checking = partial(checked, services, device, partners)
+        record, digest = await self.judged(caller, spec)
+        seat = await seat_of(services, device, record, spec)
 
         async def run(party: Party) -> None:
-            await sign(party, signer, pairs, digest, combiner=device.name, checking=checking)
+            await sign(party, seat.signer, seat.pairs, digest, combiner=device.name, checking=seat.checking)
 
-        return Run(session_of(services, SIGN, spec, roster, record, run), services, _nothing, partners)
+        return Run(session_of(services, SIGN, spec, roster, record, run), services, _nothing, seat.partners)
 
 
-class PresignOffer:
+class PresignOffer(JudgedOffer[tuple[KeyRecord, int]]):
     """``ecdsa.presign``: makes one presignature and keeps our part of it, sealed, for one later request."""
-
-    def __init__(self, services: Services) -> None:
-        self._services = services
-
-    async def consider(self, caller: Caller, spec: SessionSpec) -> None:
-        await self._services.worker(self._judge, caller, spec)
 
     def _judge(self, caller: Caller, spec: SessionSpec) -> tuple[KeyRecord, int]:
         record = authorised(self._services, caller, spec)
@@ -96,42 +92,33 @@ class PresignOffer:
     async def open(self, caller: Caller, spec: SessionSpec, roster: Mapping[str, PublicKeys]) -> Hosted:
         services = self._services
         device = as_device(caller)
-        record, expires = await services.worker(self._judge, caller, spec)
-        signer = await services.worker(signer_of, services, record, spec)
-        partners = await partners_of(services, device, spec)
-        pairs = {name: setup for name, (_, setup) in partners.items()}
-        checking = partial(checked, services, device, partners)
+        record, expires = await self.judged(caller, spec)
+        seat = await seat_of(services, device, record, spec)
 
         async def run(party: Party) -> Presignature:
-            return await presign(party, signer, pairs, expires=expires, checking=checking)
+            return await presign(party, seat.signer, seat.pairs, expires=expires, checking=seat.checking)
 
         def keep(made: Presignature) -> bytes:
             with services.vault.transaction():
                 # a quarantine has burned what was stored by then; what it came too early for is not stored
-                refuse_frozen(services, partners)
+                refuse_frozen(services, seat.partners)
                 services.vault.presignatures.put(
                     made.id,
                     made.to_bytes(),
                     key=record.key.hex(),
                     epoch=record.epoch,
                     signers=spec.parties,
-                    pairs={peer: setup.shard for peer, setup in partners.values()},
+                    pairs={peer: setup.shard for peer, setup in seat.partners.values()},
                     expires=expires,
                     now=services.clock(),
                 )
             return made.id
 
-        return Run(session_of(services, PRESIGN, spec, roster, record, run), services, keep, partners)
+        return Run(session_of(services, PRESIGN, spec, roster, record, run), services, keep, seat.partners)
 
 
-class OnlineOffer:
+class OnlineOffer(JudgedOffer[tuple[KeyRecord, OnlineRequest, bytes]]):
     """``ecdsa.online``: one answer from a stored presignature, to one request, for ever."""
-
-    def __init__(self, services: Services) -> None:
-        self._services = services
-
-    async def consider(self, caller: Caller, spec: SessionSpec) -> None:
-        await self._services.worker(self._judge, caller, spec)
 
     def _judge(self, caller: Caller, spec: SessionSpec) -> tuple[KeyRecord, OnlineRequest, bytes]:
         record = authorised(self._services, caller, spec)
@@ -144,7 +131,7 @@ class OnlineOffer:
     async def open(self, caller: Caller, spec: SessionSpec, roster: Mapping[str, PublicKeys]) -> Hosted:
         services = self._services
         device = as_device(caller)
-        record, asked, digest = await services.worker(self._judge, caller, spec)
+        record, asked, digest = await self.judged(caller, spec)
         tweak = record.group.scalar(0)
         request = Request.of(spec, asked.presignature, digest, combiner=device.name, tweak=tweak)
         reply = await services.worker(self._answer, record, spec, request)
@@ -196,9 +183,26 @@ def digest_of(services: Services, record: KeyRecord, payload: bytes) -> bytes:
     return decoded.digest
 
 
-def signer_of(services: Services, record: KeyRecord, spec: SessionSpec) -> Signer:
-    """Our seat among these signers, from our own share."""
-    return Signer.of(services.keybook.share(record), spec.parties)
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """Our place in a signing session: our part of the key, and our OT setups with the other signers."""
+
+    signer: Signer
+    partners: Partners
+    checking: Callable[[], AbstractContextManager[object]]
+
+    @property
+    def pairs(self) -> Mapping[str, PairSetup]:
+        """The setups by party name."""
+        return {name: setup for name, (_, setup) in self.partners.items()}
+
+
+async def seat_of(services: Services, device: DeviceCaller, record: KeyRecord, spec: SessionSpec) -> Seat:
+    """Our seat among these signers, from our own share and setups. Raises `Refused` or `Missing`."""
+    share = await services.worker(services.keybook.share, record)
+    signer = await services.worker(Signer.of, share, spec.parties)
+    partners = await partners_of(services, device, spec)
+    return Seat(signer, partners, partial(checked, services, device, partners))
 
 
 def as_device(caller: Caller) -> DeviceCaller:
