@@ -7,6 +7,8 @@ than it, as nodes demand too.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from typing import Final
 
 from quorate.account.shards import DEVICE_SHARD
@@ -18,8 +20,6 @@ from quorate.vault.instances import Direction, InstanceState, InstanceStatus
 
 _KEPT_UNDER: Final = Direction.SENDER
 """Both directions are made and replaced together, so one sealed row holds both."""
-
-_QUARANTINE: Final = "quarantine"
 
 
 class InstanceBook:
@@ -52,30 +52,21 @@ class InstanceBook:
         due = {status.peer for status in self._vault.instances.due(self._clock())}
         return self._state(node) is InstanceState.ACTIVE and node not in due
 
-    def begin_session(self, node: str, setup: PairSetup) -> None:
-        """Count one use whose check is outstanding, durably."""
-        self._vault.instances.begin_session(node, setup.shard, _KEPT_UNDER, setup.generation)
-
-    def end_session(self, node: str, setup: PairSetup) -> None:
-        """That use is over: its check has passed, or is never made."""
-        self._vault.instances.end_session(node, setup.shard, _KEPT_UNDER, setup.generation)
+    def checking(self, pairs: Mapping[str, PairSetup]) -> AbstractContextManager[None]:
+        """Count one use of each of these setups while their checks run inside."""
+        return self._vault.instances.checking(
+            [(node, setup.shard, _KEPT_UNDER, setup.generation) for node, setup in pairs.items()]
+        )
 
     def refuse_frozen(self, node: str, setup: PairSetup) -> None:
         """Raises `Unavailable` if the setup was frozen since it was loaded."""
         self._vault.instances.refuse_frozen(node, setup.shard, _KEPT_UNDER, setup.generation)
 
     def freeze(self, node: str, reason: str, *, leak_bearing: bool, login: int = 0) -> None:
-        """Quarantine the setup with a node, durably; ended by a login younger than this moment and `login`.
-
-        The issuer's clock may be ahead of ours: the login in use would then seem to be younger already.
-        """
-        now = self._clock()
-        with self._vault.transaction():
-            known = self._vault.records.get(_QUARANTINE, node)
-            version = 0 if known is None else known.version
-            since = max(int(now), login)
-            self._vault.records.put(_QUARANTINE, node, str(since).encode(), expected=version)
-        self._vault.instances.quarantine(node, DEVICE_SHARD, reason[:200], now=now, leak_bearing=leak_bearing)
+        """Quarantine the setup with a node, durably; only a login younger than that and `login` ends it."""
+        self._vault.instances.quarantine(
+            node, DEVICE_SHARD, reason[:200], now=self._clock(), leak_bearing=leak_bearing, login=login
+        )
 
     def next_generation(self, node: str, logged_in: int) -> int:
         """The generation of a fresh setup: above all before it, and at least the time of its making.
@@ -94,14 +85,12 @@ class InstanceBook:
         return generation
 
     def _refuse_in_quarantine(self, node: str, logged_in: int) -> None:
-        if self._state(node) is InstanceState.QUARANTINED:
-            noted = self._vault.records.get(_QUARANTINE, node)
-            if noted is not None and logged_in <= int(noted.value):
-                raise Refused(
-                    f"a check with {node} has failed; log in again before it takes part again",
-                    code="login-again",
-                    parties=[node],
-                )
+        if not self._vault.instances.is_open_to(node, DEVICE_SHARD, _KEPT_UNDER, logged_in):
+            raise Refused(
+                f"a check with {node} has failed; log in again before it takes part again",
+                code="login-again",
+                parties=[node],
+            )
 
     def _state(self, node: str) -> InstanceState | None:
         found: list[InstanceStatus] = [

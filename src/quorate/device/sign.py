@@ -291,25 +291,15 @@ class SigningRoom:
     @contextmanager
     def _checked(self, pairs: Mapping[str, PairSetup], login: int) -> Iterator[None]:
         """The context of the leak-bearing checks (`checking` of `quorate.schemes.ecdsa.presign`)."""
-        book = self._desk.book
-        with self._desk.vault.transaction():  # all are counted or none is
-            for name, setup in pairs.items():
-                book.begin_session(name, setup)
-        try:
-            yield
-        except QuorateError as error:
-            for name in error.parties if isinstance(error, Suspicion) and error.leak_bearing else ():
-                if name in pairs:
-                    # Runs in the worker, inside the step that found it: durable before anybody is told.
-                    book.freeze(name, str(error), leak_bearing=True, login=login)
-            self._uncount(pairs)
-            raise
-        self._uncount(pairs)
-
-    def _uncount(self, pairs: Mapping[str, PairSetup]) -> None:
-        with self._desk.vault.transaction():
-            for name, setup in pairs.items():
-                self._desk.book.end_session(name, setup)
+        with self._desk.book.checking(pairs):
+            try:
+                yield
+            except Suspicion as error:
+                for name in error.parties if error.leak_bearing else ():
+                    if name in pairs:
+                        # Runs in the worker, inside the step that found it: durable before anybody is told.
+                        self._desk.book.freeze(name, str(error), leak_bearing=True, login=login)
+                raise
 
     def _refuse_frozen(self, pairs: Mapping[str, PairSetup]) -> None:
         for name, setup in pairs.items():

@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import AbstractContextManager
 from typing import Final
 
 from quorate.account.shards import DEVICE_SHARD, SHARDS
@@ -32,7 +33,6 @@ from quorate.vault.instances import (
     InstanceStatus,
 )
 
-_QUARANTINE: Final = "quarantine"
 _KEPT_UNDER: Final = Direction.SENDER
 """Both directions are made and replaced together, so one sealed row holds both."""
 
@@ -94,13 +94,11 @@ class Pairs:
                 self._require_login_after_quarantine(caller, setup.shard)
             self.store(caller.peer, setup)
 
-    def begin_session(self, peer: str, setup: PairSetup) -> None:
-        """Count one use whose check is outstanding, durably."""
-        self._vault.instances.begin_session(peer, setup.shard, _KEPT_UNDER, setup.generation)
-
-    def end_session(self, peer: str, setup: PairSetup) -> None:
-        """That use is over: its check has passed, or is never made."""
-        self._vault.instances.end_session(peer, setup.shard, _KEPT_UNDER, setup.generation)
+    def checking(self, used: Iterable[tuple[str, PairSetup]]) -> AbstractContextManager[None]:
+        """Count one use of each of these instances while their checks run inside."""
+        return self._vault.instances.checking(
+            [(peer, setup.shard, _KEPT_UNDER, setup.generation) for peer, setup in used]
+        )
 
     def refuse_frozen(self, peer: str, setup: PairSetup) -> None:
         """Raises `Unavailable` if the instance was frozen since it was loaded."""
@@ -120,17 +118,10 @@ class Pairs:
         self._differed[key] = setup.generation
 
     def freeze(self, peer: str, shard: int, reason: str, *, leak_bearing: bool, login: int = 0) -> None:
-        """Quarantine the instance, durably; notes when, so that only a later login ends it.
-
-        Later than the moment, and than the `login` in use at that moment: an issuer's clock may be ahead.
-        """
-        now = self._clock()
-        name = f"{peer}/{shard}"
-        known = self._vault.records.get(_QUARANTINE, name)
-        version = 0 if known is None else known.version
-        since = max(int(now), login)
-        self._vault.records.put(_QUARANTINE, name, str(since).encode(), expected=version)
-        self._vault.instances.quarantine(peer, shard, reason, now=now, leak_bearing=leak_bearing)
+        """Quarantine the instance, durably; only a login younger than that, and than `login`, ends it."""
+        self._vault.instances.quarantine(
+            peer, shard, reason, now=self._clock(), leak_bearing=leak_bearing, login=login
+        )
         self._log("quarantine", peer=peer, shard=shard, leak_bearing=leak_bearing)
 
     def next_generation(self, peer: str, shard: int) -> int:
@@ -163,12 +154,7 @@ class Pairs:
 
     def _require_login_after_quarantine(self, caller: DeviceCaller, shard: int) -> None:
         """Raises `Refused` with code ``login-again`` if this login is none that ends the quarantine."""
-        status = self._status(caller.peer, shard)
-        if status is None or status.state is not InstanceState.QUARANTINED:
-            return
-        noted = self._vault.records.get(_QUARANTINE, f"{caller.peer}/{shard}")
-        since = int(noted.value) if noted is not None else int(self._clock())
-        if caller.logged_in <= since:
+        if not self._vault.instances.is_open_to(caller.peer, shard, _KEPT_UNDER, caller.logged_in):
             raise Refused(
                 "a check between this device and the node has failed; log in again before a fresh setup",
                 code="login-again",

@@ -17,14 +17,16 @@ States: ACTIVE -> QUARANTINED (a failure) or RETIRED (replaced, or found after a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Final, TypeAlias
 
-from quorate.errors import AlreadyUsed, LimitExceeded, Remedy, Unavailable
+from quorate.errors import AlreadyUsed, LimitExceeded, QuorateError, Remedy, Unavailable
 from quorate.secret import Secret
 from quorate.vault.onetime import burn_pair
+from quorate.vault.records import NEW, Records
 from quorate.vault.rows import Place, Rows
 from quorate.vault.storage import Transaction
 
@@ -42,6 +44,7 @@ FAILURE_WINDOW_SECONDS: Final = 24 * 3600.0
 """Honest machines do not fail such checks. One may be a broken disk; the third within a day is an attack."""
 
 _TABLE: Final = "instances"
+_QUARANTINE: Final = "quarantine"
 _SELECT: Final = (
     "SELECT peer, shard, direction, generation, state, unverified, sessions, born, reason FROM instances"
 )
@@ -64,6 +67,10 @@ class InstanceState(StrEnum):
     ACTIVE = "active"
     QUARANTINED = "quarantined"
     RETIRED = "retired"
+
+
+Use: TypeAlias = tuple[str, int, Direction, int]
+"""One instance as it is used: peer, shard, direction, generation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +107,7 @@ class Instances:
 
     def __init__(self, rows: Rows) -> None:
         self._rows = rows
+        self._records = Records(rows)
 
     def store(
         self, peer: str, shard: int, direction: Direction, generation: int, value: bytes, *, now: float
@@ -187,6 +195,27 @@ class Instances:
             if status is not None and status.generation == generation and status.unverified > 0:
                 self._count(tx, status, unverified=-1, sessions=0)
 
+    @contextmanager
+    def checking(self, uses: Collection[Use]) -> Iterator[None]:
+        """Count one use of each of these, all or none, while their checks run inside.
+
+        What ends inside with an error of ours is over, too; what dies with the process stays counted.
+        """
+        with self._rows.storage.transaction():
+            for use in uses:
+                self.begin_session(*use)
+        try:
+            yield
+        except QuorateError:
+            self._end(uses)
+            raise
+        self._end(uses)
+
+    def _end(self, uses: Collection[Use]) -> None:
+        with self._rows.storage.transaction():
+            for use in uses:
+                self.end_session(*use)
+
     def refuse_frozen(self, peer: str, shard: int, direction: Direction, generation: int) -> None:
         """Raises `Unavailable` if this generation is in quarantine, or the pair suspended.
 
@@ -236,12 +265,14 @@ class Instances:
         return list(newest.values())
 
     def quarantine(
-        self, peer: str, shard: int, reason: str, *, now: float, leak_bearing: bool = True
+        self, peer: str, shard: int, reason: str, *, now: float, leak_bearing: bool = True, login: int = 0
     ) -> bool:
         """Freeze the pair's instances of this shard, durably, before the caller answers anybody.
 
-        The same transaction destroys the presignatures made over them. `leak_bearing` failures count
-        towards suspension; gives whether the pair is suspended now. Never call it for a wrong length, a
+        The same transaction destroys the presignatures made over them, and notes what a login must be
+        younger than to end this: the moment, and the `login` in use at it (unix seconds), since an issuer's
+        clock may be ahead of ours. `leak_bearing` failures count towards suspension; gives whether the pair
+        is suspended now. Never call it for a wrong length, a
         stale session or a version mismatch: a third party could then freeze honest pairs.
         """
         with self._rows.storage.transaction(outermost=True) as tx:
@@ -249,6 +280,7 @@ class Instances:
                 status = self._status(tx, peer, shard, direction, for_update=True)
                 if status is not None and status.state is InstanceState.ACTIVE:
                     self._leave(tx, status, InstanceState.QUARANTINED, reason)
+            self._note_quarantine(peer, shard, max(int(now), login))
             burn_pair(tx, peer, shard)
             suspended = False
             if leak_bearing:
@@ -265,6 +297,21 @@ class Instances:
                 self._suspend(tx, peer, reason, now)
             self._rows.generation.advance(tx)
         return suspended
+
+    def is_open_to(self, peer: str, shard: int, direction: Direction, login: int) -> bool:
+        """Whether a login issued at `login` may set up afresh: no quarantine, or one that it ends."""
+        with self._rows.storage.transaction() as tx:
+            status = self._status(tx, peer, shard, direction)
+            noted = self._records.get(_QUARANTINE, f"{peer}/{shard}")
+        if status is None or status.state is not InstanceState.QUARANTINED:
+            return True
+        return noted is None or login > int(noted.value)
+
+    def _note_quarantine(self, peer: str, shard: int, since: int) -> None:
+        name = f"{peer}/{shard}"
+        known = self._records.get(_QUARANTINE, name)
+        version = NEW if known is None else known.version
+        self._records.put(_QUARANTINE, name, str(since).encode(), expected=version)
 
     def suspension(self, peer: str) -> str | None:
         """Why the pair with `peer` is suspended, or None."""

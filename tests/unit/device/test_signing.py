@@ -149,7 +149,7 @@ async def test_a_setup_that_one_end_has_lost_is_made_anew(
 async def test_a_setup_with_too_many_unfinished_sessions_is_replaced(device: Device, wallet: Wallet) -> None:
     before = device.desk.book.load("node1")
     for _ in range(MAX_UNVERIFIED):
-        device.desk.book.begin_session("node1", before)
+        device.desk.vault.instances.begin_session("node1", 0, Direction.SENDER, before.generation)
     assert not device.desk.book.is_usable("node1")
     assert_signed(wallet, (await wallet.sign_message("a")).raw, "a")
     assert device.desk.book.load("node1").generation > before.generation

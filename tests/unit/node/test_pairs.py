@@ -62,7 +62,7 @@ async def test_an_instance_with_too_many_open_checks_is_replaced(committee: Loca
     await first.ensure("node2", 0)
     before = first.pairs.load("node2", 0)
     for _ in range(MAX_UNVERIFIED):
-        first.pairs.begin_session("node2", before)
+        first.vault.instances.begin_session("node2", 0, Direction.SENDER, before.generation)
     await first.ensure("node2", 0)
     assert first.pairs.load("node2", 0).generation > before.generation
 

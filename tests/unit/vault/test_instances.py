@@ -245,3 +245,50 @@ def test_what_the_other_end_has_lost_is_given_up_without_a_quarantine(vault: Vau
     assert gone.value.remedy is Remedy.RETRY
     assert vault.presignatures.ready(KEY, 1, SIGNERS, NOW) == [b"\x01" * 32]
     store(vault, 3)
+
+
+def test_a_quarantine_is_left_by_a_login_younger_than_it_and_than_the_one_in_use(
+    vault: Vault, open_again: OpenVault
+) -> None:
+    store(vault)
+    moment, ahead = int(NOW), int(NOW) + 50
+    assert vault.instances.is_open_to("n2", 7, SENDER, 0)
+    vault.instances.quarantine("n2", 7, "a check failed", now=NOW)
+    for reader in (vault, open_again()):
+        assert not reader.instances.is_open_to("n2", 7, SENDER, moment)
+        assert reader.instances.is_open_to("n2", 7, SENDER, moment + 1)
+    store(vault, 2)
+    assert vault.instances.is_open_to("n2", 7, SENDER, 0)
+    vault.instances.quarantine("n2", 7, "another", now=NOW, login=ahead)
+    assert not vault.instances.is_open_to("n2", 7, SENDER, ahead)
+    assert vault.instances.is_open_to("n2", 7, SENDER, ahead + 1)
+
+
+def test_uses_are_counted_while_their_checks_run_and_only_then(vault: Vault) -> None:
+    store(vault)
+    uses = [("n2", 7, SENDER, 1), ("n2", 7, RECEIVER, 1)]
+
+    def outstanding() -> list[int]:
+        return [vault.instances.load("n2", 7, direction).unverified for direction in (SENDER, RECEIVER)]
+
+    with vault.instances.checking(uses):
+        assert outstanding() == [1, 1]
+    assert outstanding() == [0, 0]
+    with pytest.raises(Unavailable, match="mine"), vault.instances.checking(uses):
+        raise Unavailable("mine")
+    assert outstanding() == [0, 0]
+
+
+def test_of_uses_that_cannot_all_be_counted_none_is(vault: Vault) -> None:
+    store(vault)
+    uses = [("n2", 7, SENDER, 1), ("n2", 7, RECEIVER, 9)]
+    with pytest.raises(Unavailable, match="replaced meanwhile"), vault.instances.checking(uses):
+        pytest.fail("the checks ran uncounted")
+    assert vault.instances.load("n2", 7, SENDER).unverified == 0
+
+
+def test_a_use_that_dies_with_the_process_stays_counted(vault: Vault, open_again: OpenVault) -> None:
+    store(vault)
+    with pytest.raises(KeyboardInterrupt), vault.instances.checking([("n2", 7, SENDER, 1)]):
+        raise KeyboardInterrupt
+    assert open_again().instances.load("n2", 7, SENDER).unverified == 1

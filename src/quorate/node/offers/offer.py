@@ -118,29 +118,17 @@ def checked(services: Services, caller: DeviceCaller, partners: Partners) -> Ite
     Counts on entry and not when the session opens: whoever opens sessions and waits, or hangs up, uses up
     nothing that two honest nodes share. What dies inside, with the process, stays counted.
     """
-    pairs = services.pairs
-    with services.vault.transaction():  # all are counted or none is
-        for peer, setup in partners.values():
-            pairs.begin_session(peer, setup)
-    try:
-        yield
-    except QuorateError as error:
-        leaked = error.parties if isinstance(error, Suspicion) and error.leak_bearing else ()
-        for name in leaked:
-            if name in partners:
-                # In this very step: before anybody is answered, and before another session's check.
-                peer, setup = partners[name]
-                reason, login = str(error)[:200], caller.logged_in if peer == caller.peer else 0
-                pairs.freeze(peer, setup.shard, reason, leak_bearing=True, login=login)
-        _uncount(services, partners)
-        raise
-    _uncount(services, partners)
-
-
-def _uncount(services: Services, partners: Partners) -> None:
-    with services.vault.transaction():
-        for peer, setup in partners.values():
-            services.pairs.end_session(peer, setup)
+    with services.pairs.checking(partners.values()):
+        try:
+            yield
+        except Suspicion as error:
+            for name in error.parties if error.leak_bearing else ():
+                if name in partners:
+                    # In this very step: before anybody is answered, and before another session's check.
+                    peer, setup = partners[name]
+                    reason, login = str(error)[:200], caller.logged_in if peer == caller.peer else 0
+                    services.pairs.freeze(peer, setup.shard, reason, leak_bearing=True, login=login)
+            raise
 
 
 def refuse_frozen(services: Services, partners: Partners) -> None:
