@@ -5,11 +5,8 @@ The attacker is the device that forms the key, the hub of its sessions, or a nod
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import pytest
-import pytest_asyncio
-from tests.support.creating import Creation, Time, certificate, settled
+from tests.support.creating import Creation, certificate, settled
 from tests.support.owner import Backup, Owner
 
 from quorate.account.requests import LiveRequest, Signatures
@@ -21,18 +18,6 @@ from quorate.sharing.statements import Prepared, to_sign
 from quorate.testing.committee import LocalCommittee
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def time() -> Time:
-    return Time()
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def committee(tmp_path_factory: pytest.TempPathFactory, time: Time) -> AsyncIterator[LocalCommittee]:
-    made = LocalCommittee(tmp_path_factory.mktemp("committee"), size=3, degree=1, clock=time)
-    yield made
-    await made.close()
 
 
 async def test_a_formed_key_takes_one_request_however_many_spare_keys_its_owner_has(

@@ -6,12 +6,10 @@ The attacker is another node, a device, or a thief of a login. It wants a node t
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from typing import Any
 
 import msgspec
 import pytest
-import pytest_asyncio
 from tests.support.creating import NOW, Creation, Time, certificate, settled
 from tests.support.owner import Owner
 
@@ -39,18 +37,6 @@ from quorate.transport.frames import Begin, Deliver, Failed, Frame, Nonce, Propo
 from quorate.vault.instances import FAILURES_BEFORE_SUSPENSION
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def time() -> Time:
-    return Time()
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def committee(tmp_path_factory: pytest.TempPathFactory, time: Time) -> AsyncIterator[LocalCommittee]:
-    made = LocalCommittee(tmp_path_factory.mktemp("committee"), size=3, degree=1, clock=time)
-    yield made
-    await made.close()
 
 
 async def opened_setup(

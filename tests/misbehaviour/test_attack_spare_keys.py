@@ -6,11 +6,9 @@ The attacker has a login of its own, and wants to use or burn another's, or to f
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator
 
 import msgspec
 import pytest
-import pytest_asyncio
 from tests.support.creating import NODES, NOW, Creation, Time, certificate, settled
 from tests.support.owner import Owner
 
@@ -23,18 +21,6 @@ from quorate.node.offers.offer import Run
 from quorate.testing.committee import LocalCommittee
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def time() -> Time:
-    return Time()
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def committee(tmp_path_factory: pytest.TempPathFactory, time: Time) -> AsyncIterator[LocalCommittee]:
-    made = LocalCommittee(tmp_path_factory.mktemp("committee"), size=3, degree=1, clock=time)
-    yield made
-    await made.close()
 
 
 async def test_a_customer_neither_uses_nor_burns_another_accounts_spare_key(
