@@ -85,7 +85,7 @@ class Network:
             if len(data) > MAX_FILE_BYTES:
                 raise Malformed(f"{len(data)} bytes is no description of a network")
             file = msgspec.json.decode(data, type=_File)
-            quorums = Quorums(len(file.nodes), file.degree, file.liars, file.away)
+            quorums = Quorums(len(file.nodes), file.degree, file.liars, file.away).require_revocation()
             return cls.of(file.network, quorums, file.nodes, [row.chain() for row in file.chains])
         except (msgspec.DecodeError, UnicodeDecodeError, LocalError) as error:
             raise Malformed(f"{path}: {error}") from None

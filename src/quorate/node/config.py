@@ -54,6 +54,7 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     seal: str
     committee: list[Peer]
     thresholds: Thresholds
+    freshness_proofs: bool = False
     allow_blind: bool = False
     shards_ahead: int = 64
     background_cpu: float = 0.25
@@ -107,7 +108,7 @@ def load_config(path: Path) -> NodeConfig:
 def quorums(nodes: int, thresholds: Thresholds) -> Quorums:
     """The quorums of a committee of this size. Raises `BadConfig` for thresholds that keep no promise."""
     try:
-        return Quorums(nodes, thresholds.d, thresholds.t, thresholds.f)
+        return Quorums(nodes, thresholds.d, thresholds.t, thresholds.f).require_revocation()
     except Malformed as error:
         raise BadConfig(f"thresholds: {error}") from None
 
@@ -126,6 +127,9 @@ def _checked(file: _File, base: Path) -> NodeConfig:
         raise BadConfig("committee: names are distinct, of lower-case letters, digits and dashes")
     if file.name not in names:
         raise BadConfig(f"name: {file.name!r} is not in the committee ({', '.join(names)})")
+    if file.freshness_proofs:
+        # they would let d < 2t + f be sound; a switch that does nothing must not look like one that does
+        raise BadConfig("freshness_proofs: not supported; choose thresholds with d >= 2t + f")
     if not 0 < file.background_cpu <= 1:
         raise BadConfig("background_cpu: a share of one core, above 0 and at most 1")
     if not 0 <= file.shards_ahead <= 64:
