@@ -31,6 +31,10 @@ A protocol, whole::
 
 
     session = Session(spec, "alice", identity, roster, TOSS, group, toss, rng=system_rng)
+
+An asynchronous protocol (docs/protocols/wire.md, section 11) declares itself `tolerant`, listens with
+`Party.stream`, counts quorums, names liars with `Party.accuse` and goes on without them, and gives its result
+with `Party.conclude` while it still serves those who are behind.
 """
 
 from quorate.session.echo import broadcast as echo_broadcast
@@ -39,14 +43,16 @@ from quorate.session.evidence import Exhibit, Finding, Offence, convict, examine
 from quorate.session.identity import Identity, KeyPair, PublicIdentity, PublicKeys
 from quorate.session.journal import Journal, MemoryJournal
 from quorate.session.message import Declaration, Message, PartyId, Path, Rule, is_party_id, tag_of
-from quorate.session.party import Party, ProtocolRun, Waiting, together
-from quorate.session.session import Session
+from quorate.session.party import Arrival, Party, ProtocolRun, Waiting, together
+from quorate.session.session import HELP_BUDGET, Session
 from quorate.session.spec import NONCE_BYTES, SessionSpec, roster_digest
 
 __all__ = [
     "EVERYBODY",
+    "HELP_BUDGET",
     "MAX_ENVELOPE_BYTES",
     "NONCE_BYTES",
+    "Arrival",
     "Declaration",
     "Envelope",
     "Exhibit",

@@ -4,7 +4,9 @@ Three kinds of unwanted input are told apart. Whatever nobody of this session pr
 session, unknown sender, bad signature) is dropped and counted: acting on it would let a stranger abort
 honest parties. A signed message in a slot that no rule admits, or beyond the sender's byte limit, is
 dropped and counted too. A signed message that its sender should never have made (a second, different one
-in the same slot; a body that does not open or parse) is evidence, and ends the session with `Blame`.
+in the same slot; a body that does not open or parse) is evidence, and raises `Blame`: that ends the session,
+or, in a tolerant protocol, is noted. The first message of a slot stays; a slot whose first did not read
+stays empty.
 """
 
 from __future__ import annotations
@@ -56,7 +58,9 @@ class Inbox:
         self._rng = rng
         self._entries: dict[Slot, Entry] = {}
         self._stored: Counter[PartyId] = Counter()
+        self._spoilt: set[Slot] = set()
         self.arrivals: dict[Path, list[Slot]] = {}
+        self.log: list[Slot] = []
         self.dropped: Counter[str] = Counter()
 
     def __len__(self) -> int:
@@ -88,6 +92,9 @@ class Inbox:
         if known is not None and known.envelope == data:
             self.dropped["duplicate"] += 1
             return None
+        if slot in self._spoilt:
+            self.dropped["spoilt slot"] += 1
+            return None
         try:
             envelope.verify(sender)
         except ProofRejected:
@@ -110,6 +117,7 @@ class Inbox:
         self._entries[slot] = Entry(self._read(envelope, slot, rule, data), data)
         self._stored[slot.sender] += len(data)
         self.arrivals.setdefault(slot.path, []).append(slot)
+        self.log.append(slot)
         return slot
 
     def find(self, kind_tag: str, path: Path, sender: PartyId, unicast: bool) -> Message | None:
@@ -147,6 +155,7 @@ class Inbox:
             return decode(rule.kind, body, self._parse, limit=rule.limit)
         except (Malformed, ProofRejected, LimitExceeded) as error:
             # no wider: a key store of ours that fails to open a box is not the sender's deviation
+            self._spoilt.add(slot)
             raise Blame(
                 f"{slot.sender} signed a message that does not read ({slot}): {error}",
                 parties=[slot.sender],

@@ -93,14 +93,26 @@ class Declaration:
     or in all of them unicast. `sender_limit` bounds what one sender may have stored in one session's inbox,
     in bytes of envelopes: an early message is kept, a flood is not. By default it is the sum over all rules
     (64-fold for ``*`` paths), capped at 8 MiB.
+
+    A `tolerant` protocol goes on without liars: what provably deviates (two messages in one slot, a message
+    that does not read) is noted as `Party.deviations` and does not end the session. Whoever must hear from
+    everybody is not tolerant; an asynchronous protocol with a bound on liars is.
     """
 
     MAX_SENDER_BYTES: Final = 8 << 20
 
-    def __init__(self, name: str, version: int, *rules: Rule, sender_limit: int | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        version: int,
+        *rules: Rule,
+        sender_limit: int | None = None,
+        tolerant: bool = False,
+    ) -> None:
         self.name = name
         self.version = version
         self.rules = rules
+        self.tolerant = tolerant
         self._by_tag: dict[str, list[Rule]] = {}
         for rule in rules:
             same = self._by_tag.setdefault(tag_of(rule.kind), [])

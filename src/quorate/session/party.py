@@ -45,6 +45,15 @@ class Waiting:
     parties: tuple[PartyId, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A message as it came: on which path, from whom."""
+
+    path: Path
+    sender: PartyId
+    message: Message
+
+
 @dataclass(slots=True)
 class Core:
     """What all forks of one party share; owned by the `Session`."""
@@ -58,6 +67,9 @@ class Core:
     rng: Rng
     inbox: Inbox
     emit: Callable[[Path, Message, PartyId], None]
+    sign: Callable[[bytes], bytes]
+    conclude: Callable[[Any], None]
+    deviations: dict[PartyId, Blame]
     deadlines: int = 0
     forks: set[Path] = field(default_factory=set)
     own: dict[Slot, bytes] = field(default_factory=dict)
@@ -115,6 +127,24 @@ class Party:
             raise ValueError(f"{to} is not another party of this session")
         self._core.emit(self.path, message, to)
 
+    def sign(self, statement: bytes) -> bytes:
+        """Our signature over a 32-byte digest, for certificates that outlive the session.
+
+        The digest must come from a tag of its own, so that it is no envelope's and no other statement's;
+        others check it with ``identity_of(party).verify(statement, signature)``.
+        """
+        if len(statement) != 32:
+            raise ValueError("statements are signed by their 32-byte digest")
+        return self._core.sign(statement)
+
+    def conclude(self, value: object) -> None:
+        """Give the session's result now and go on serving those who are not there yet.
+
+        The host may use the result at once (`Session.concluded`) and ends the session when nobody can need
+        it any more. Once; what the coroutine returns afterwards counts for nothing.
+        """
+        self._core.conclude(value)
+
     # --- listening -----------------------------------------------------------------------------------
 
     async def gather(
@@ -159,6 +189,29 @@ class Party:
                 raise Missing("no message that could go on has come in time", step="/".join(sorted(tags)))
             await _pause(Waiting("/".join(sorted(tags)), self.path, self.others))
 
+    async def stream(self, *kinds: type[Message]) -> AsyncIterator[Arrival | None]:
+        """Messages of these kinds on this path and all paths below it, in the order they came, without end.
+
+        None is a tick: the host's deadline has passed once more. What a tick means is the protocol's affair;
+        nothing but the host knows of time.
+        """
+        tags = {tag_of(kind) for kind in kinds}
+        below = f"{self.path}/" if self.path else ""
+        position, ticks = 0, self._core.deadlines
+        while True:
+            log = self._core.inbox.log
+            while position < len(log):
+                slot = log[position]
+                position += 1
+                here = slot.path == self.path or slot.path.startswith(below)
+                if here and slot.tag in tags and slot.sender in self.parties:
+                    yield Arrival(slot.path, slot.sender, self._core.inbox.message(slot))
+            if self._core.deadlines > ticks:
+                ticks += 1
+                yield None
+                continue
+            await _pause(Waiting("/".join(sorted(tags)), self.path, self.others))
+
     # --- structure -----------------------------------------------------------------------------------
 
     def fork(self, label: str, parties: Sequence[PartyId] | None = None) -> Party:
@@ -190,11 +243,34 @@ class Party:
         last one names the step.
         """
         guilty = sorted(set(offenders))
-        if not guilty:
-            return
-        kinds = kind if isinstance(kind, tuple) else (kind,)
-        exhibits = [exhibit for party in guilty for k in kinds for exhibit in self._exhibits(k, party)]
-        raise Blame(
+        if guilty:
+            raise self._blamed(kind if isinstance(kind, tuple) else (kind,), guilty, reason, step)
+
+    @property
+    def deviations(self) -> Mapping[PartyId, Blame]:
+        """What each party was caught at first, in a tolerant protocol; others may be as bad, and unseen."""
+        return self._core.deviations
+
+    def accuse(
+        self,
+        kind: type[Message] | tuple[type[Message], ...],
+        offender: PartyId,
+        reason: str,
+        *,
+        step: str = "",
+    ) -> None:
+        """Note what `blame` would raise, and go on: for tolerant protocols. The first of a party is kept."""
+        if not self._core.declaration.tolerant:
+            raise ValueError(f"{self._core.declaration.name} is not tolerant: blame ends it")
+        if offender not in self._core.deviations:
+            kinds = kind if isinstance(kind, tuple) else (kind,)
+            self._core.deviations[offender] = self._blamed(kinds, [offender], reason, step)
+
+    def _blamed(
+        self, kinds: tuple[type[Message], ...], guilty: Sequence[PartyId], reason: str, step: str
+    ) -> Blame:
+        exhibits = [exhibit for party in guilty for kind in kinds for exhibit in self._exhibits(kind, party)]
+        return Blame(
             f"{', '.join(guilty)}: {reason}",
             parties=guilty,
             step=step or tag_of(kinds[-1]),

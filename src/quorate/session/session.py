@@ -13,7 +13,7 @@ from typing import Any, Final, Generic, TypeVar
 
 from quorate.encoding import encode
 from quorate.entropy import Rng, SeededRng
-from quorate.errors import LimitExceeded, LocalError, Malformed, QuorateError
+from quorate.errors import Blame, LimitExceeded, LocalError, Malformed, QuorateError
 from quorate.groups import Group
 from quorate.session.envelope import EVERYBODY, Slot, seal_info, write
 from quorate.session.identity import Identity, PublicIdentity
@@ -24,6 +24,11 @@ from quorate.session.party import Core, Party, ProtocolRun, Waiting
 from quorate.session.spec import SessionSpec, roster_digest
 
 T = TypeVar("T")
+
+HELP_BUDGET: Final = 8
+"""How often one peer may have everything that was sent to it again: as often as an honest node crashes while
+one session runs, with room to spare. A third of all parties, rounded up, may use it up: the liars that a
+protocol expects and one more. Beyond that a plea for help is an attempt to keep us busy."""
 
 # What a journal's record holds in place of an envelope. Neither is an envelope, and only the host's own call
 # makes one: the same byte from the network is malformed, dropped, and never recorded.
@@ -59,6 +64,8 @@ class Session(Generic[T]):
         self.waiting: Waiting | None = None
         self.error: QuorateError | None = None
         self.done = False
+        self.concluded = False
+        self.deviations: dict[PartyId, Blame] = {}
         self._identity = identity
         self._roster = roster
         self._declaration = declaration
@@ -68,6 +75,7 @@ class Session(Generic[T]):
         self._journal = journal
         self._outbound: list[bytes] = []
         self._value: T | None = None
+        self._helped: Counter[PartyId] = Counter()
         self._coroutine: Coroutine[Any, Any, T] | None = None
         self._inbox = Inbox(me, spec, declaration, group, identity, roster, rng)
         self._core: Core | None = None
@@ -124,12 +132,30 @@ class Session(Generic[T]):
         return self._record(_DEADLINE, self._flush())
 
     def result(self) -> T:
-        """What the protocol returned; raises what ended it, or `LocalError` while it runs."""
+        """What the protocol returned or concluded with; raises what ended it, or `LocalError` while it runs.
+
+        What ends a session after its conclusion takes nothing away from the result.
+        """
+        if self.concluded:
+            return self._value  # type: ignore[return-value]
         if self.error is not None:
             raise self.error
         if not self.done:
             raise LocalError("the session is still running")
         return self._value  # type: ignore[return-value]
+
+    def help(self, peer: PartyId) -> list[bytes]:
+        """Everything sent to `peer` so far, once more: it has lost what came (HybridVSS's help messages).
+
+        Gives nothing once the peer, or all peers together, have had more help than `HELP_BUDGET` allows.
+        """
+        if self._core is None or peer not in self.spec.parties or peer == self.me:
+            return []
+        total = HELP_BUDGET * ((len(self.spec.parties) + 2) // 3)
+        if self._helped[peer] >= HELP_BUDGET or self._helped.total() >= total:
+            return []
+        self._helped[peer] += 1
+        return [data for slot, data in self._core.own.items() if slot.recipient in (EVERYBODY, peer)]
 
     def abandon(self, error: QuorateError) -> None:
         """End the session from outside, with the reason; a finished one is left as it is."""
@@ -149,6 +175,9 @@ class Session(Generic[T]):
             rng=rng,
             inbox=self._inbox,
             emit=self._emit,
+            sign=self._identity.sign,
+            conclude=self._conclude,
+            deviations=self.deviations,
         )
         self._coroutine = self._run(Party(self._core))  # type: ignore[assignment]
         self._advance()
@@ -163,6 +192,8 @@ class Session(Generic[T]):
         """Whether an envelope has changed anything; one that was dropped has not."""
         try:
             slot = self._inbox.deliver(data)
+        except Blame as error:
+            return self._deviates(error)
         except QuorateError as error:
             self._close(error)
             return True
@@ -170,6 +201,23 @@ class Session(Generic[T]):
             return False
         self._advance()
         return True
+
+    def _deviates(self, error: Blame) -> bool:
+        if not self._declaration.tolerant:
+            self._close(error)
+            return True
+        new = [party for party in error.parties if party not in self.deviations]
+        # Only the first is kept, and journaled: a liar does not fill our disk with its lies.
+        self.deviations.update(dict.fromkeys(new, error))
+        if not new:
+            self._inbox.dropped["deviates again"] += 1
+        return bool(new)
+
+    def _conclude(self, value: Any) -> None:
+        if self.concluded:
+            raise LocalError("a session concludes once")
+        self._value = value
+        self.concluded = True
 
     def _miss(self) -> None:
         self._running().deadlines += 1
@@ -201,7 +249,8 @@ class Session(Generic[T]):
         try:
             self.waiting = self._coroutine.send(None)
         except StopIteration as stop:
-            self._value = stop.value
+            if not self.concluded:
+                self._value = stop.value
             self.waiting = None
             self.done = True
         except QuorateError as error:
