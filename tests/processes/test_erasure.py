@@ -129,7 +129,9 @@ async def test_the_first_epoch_and_its_spare_key_are_gone_once_the_wallet_is_liv
                 now._rows.open(place, box)
         with pytest.raises(Unavailable, match="erased for ever"):
             now.shares.get(key, 0)
-        assert now.records.get("identity", "node") is not None  # the copy and the keys are good for the rest
+        assert (
+            now.records.get("node-key", "signing") is not None
+        )  # the copy and the keys are good for the rest
         now.close()
     assert len(site.values) == 6
     search = Search(site.values)

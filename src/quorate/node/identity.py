@@ -1,4 +1,4 @@
-"""A node's vault as its configuration names it, and the identity in it, made once and kept nowhere else.
+"""A node's vault as its configuration names it, and the keys in it, made once and kept nowhere else.
 
 A module of its own, so that making a node imports no protocol.
 """
@@ -13,11 +13,17 @@ from quorate.entropy import Rng, system_rng
 from quorate.errors import Unavailable
 from quorate.secret import Secret
 from quorate.session import KeyPair
+from quorate.session.identity import signing_seed
 from quorate.vault import KeyFileSeal, Vault, open_seal
 
 PASSPHRASE_VARIABLE: Final = "QUORATE_PASSPHRASE"
 
-_IDENTITY: Final = "identity"
+FIRST_EPOCH: Final = 0
+"""The committee epoch a network begins with; a new node makes the sealing key of it with its identity."""
+
+_KIND: Final = "node-key"
+_SIGNING: Final = "signing"
+_WHOLE: Final = "identity"
 
 
 def open_vault(storage: str, keys: Path, seal: str, *, make_key_file: bool = False) -> Vault:
@@ -32,13 +38,60 @@ def open_vault(storage: str, keys: Path, seal: str, *, make_key_file: bool = Fal
 
 
 def own_identity(vault: Vault, rng: Rng) -> KeyPair:
-    """The node's identity from its vault, made at the first start."""
-    kept = vault.records.get(_IDENTITY, "node")
-    if kept is not None:
-        return KeyPair(Secret(kept.value))
-    seed = rng(32)
-    vault.records.put(_IDENTITY, "node", seed, expected=0, scope=_IDENTITY)
-    return KeyPair(Secret(seed))
+    """The node's identity from its vault, made at the first start: with its first sealing key."""
+    return NodeKeys(vault, rng).of(FIRST_EPOCH)
+
+
+class NodeKeys:
+    """A node's signing key, for as long as the node exists, and its sealing key of each committee epoch.
+
+    Each lies under a data key of its own, so that an epoch's sealing key is erased, also from old copies of
+    the database, while the node keeps its name and its signing key.
+    """
+
+    def __init__(self, vault: Vault, rng: Rng) -> None:
+        self._vault = vault
+        self._rng = rng
+        self._take_apart()
+
+    def of(self, epoch: int) -> KeyPair:
+        """Our pair for a committee epoch; its sealing key is made, durably, at the first call.
+
+        Raises `Unavailable` when it was erased.
+        """
+        return KeyPair.of(self._kept(_SIGNING), self._kept(_sealing(epoch)))
+
+    def erase(self, epoch: int) -> None:
+        """Destroy an epoch's sealing key, for ever. Repeating it does nothing."""
+        self._vault.destroy(_scope(_sealing(epoch)), forever=True)
+
+    def _kept(self, name: str) -> Secret[bytes]:
+        kept = self._vault.records.get(_KIND, name)
+        if kept is not None:
+            return Secret(kept.value)
+        seed = self._rng(32)
+        self._vault.records.put(_KIND, name, seed, expected=0, scope=_scope(name))
+        return Secret(seed)
+
+    def _take_apart(self) -> None:
+        """Vaults of the first version hold one seed for both keys, of which neither can be erased alone."""
+        whole = self._vault.records.get(_WHOLE, "node")
+        if whole is None:
+            return
+        seed, first = Secret(whole.value), _sealing(FIRST_EPOCH)
+        with self._vault.transaction():
+            signing = signing_seed(seed).reveal()
+            self._vault.records.put(_KIND, _SIGNING, signing, expected=0, scope=_scope(_SIGNING))
+            self._vault.records.put(_KIND, first, seed.reveal(), expected=0, scope=_scope(first))
+            self._vault.destroy(_WHOLE)
+
+
+def _sealing(epoch: int) -> str:
+    return f"sealing/{epoch}"
+
+
+def _scope(name: str) -> str:
+    return f"{_KIND}:{name}"
 
 
 def _passphrase(purpose: str) -> str:

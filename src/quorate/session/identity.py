@@ -127,17 +127,31 @@ class PublicKeys(PublicIdentity):
 
 
 class KeyPair(Identity):
-    """Both secret keys, derived from one 32-byte seed, so that one sealed value holds an identity."""
+    """Both secret keys, derived from one 32-byte seed, so that one sealed value holds an identity.
+
+    `of` takes them apart: a node's signing key lives on while the sealing key of each epoch, from a seed of
+    its own, is erased with it.
+    """
 
     __slots__ = ("_sealing", "_signing", "public")
 
     def __init__(self, seed: Secret[bytes]) -> None:
-        verifying, signing = crypto_sign_seed_keypair(digest(Tag.IDENTITY_SIGNING, seed.reveal()))
-        wide = digest(Tag.IDENTITY_SEALING, seed.reveal(), length=48)
-        sealing: Scalar = SECP256K1.scalar_from_wide(wide)
-        self._signing = Secret(signing)
-        self._sealing = Secret(sealing)
-        self.public: PublicKeys = PublicKeys(verifying, SECP256K1.generator.multiply(sealing))
+        self._take(signing_seed(seed), seed)
+
+    @classmethod
+    def of(cls, signing: Secret[bytes], sealing: Secret[bytes]) -> KeyPair:
+        """The pair of a signing seed (`signing_seed`) and another seed for the sealing key."""
+        made = cls.__new__(cls)
+        made._take(signing, sealing)
+        return made
+
+    def _take(self, signing: Secret[bytes], sealing: Secret[bytes]) -> None:
+        verifying, secret = crypto_sign_seed_keypair(signing.reveal())
+        wide = digest(Tag.IDENTITY_SEALING, sealing.reveal(), length=48)
+        scalar: Scalar = SECP256K1.scalar_from_wide(wide)
+        self._signing = Secret(secret)
+        self._sealing = Secret(scalar)
+        self.public: PublicKeys = PublicKeys(verifying, SECP256K1.generator.multiply(scalar))
 
     @classmethod
     def generate(cls, rng: Rng) -> KeyPair:
@@ -152,3 +166,8 @@ class KeyPair(Identity):
 
     def opening(self, box: bytes, info: bytes, rng: Rng) -> bytes:
         return hpke.prove_opening(self._sealing.reveal(), info, b"", box, rng).to_bytes()
+
+
+def signing_seed(seed: Secret[bytes]) -> Secret[bytes]:
+    """What the signing key of a pair comes from, and nothing of its sealing key."""
+    return Secret(digest(Tag.IDENTITY_SIGNING, seed.reveal()))
