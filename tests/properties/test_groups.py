@@ -1,23 +1,14 @@
-"""The contract of every group, on random elements. A new backend joins `GROUPS`."""
-
-from collections.abc import Callable
+"""The contract of every group, on random elements."""
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.support.groups import GROUPS, point
 
 from quorate.errors import Malformed
-from quorate.groups import SECP256K1, Group, Point
+from quorate.groups import SECP256K1, Group
 from quorate.groups.pure import PURE_SECP256K1
-from quorate.groups.secp256k1 import Secp256k1Group, coincurve_backend
-from quorate.groups.toy import TOY_GROUP
 
-GROUPS: dict[str, Callable[[], Group]] = {
-    "secp256k1": lambda: SECP256K1,
-    "secp256k1 on coincurve": lambda: Secp256k1Group(coincurve_backend()),
-    "secp256k1 in Python": lambda: PURE_SECP256K1,
-    "toy": lambda: TOY_GROUP,
-}
 quick = settings(max_examples=25, deadline=None)
 slow = settings(max_examples=8, deadline=None)
 integers = st.integers(min_value=0, max_value=2**256 - 1)
@@ -27,13 +18,7 @@ scalars = st.one_of(st.integers(-3, 3), integers)
 
 @pytest.fixture(scope="module", params=GROUPS)
 def group(request: pytest.FixtureRequest) -> Group:
-    if "coincurve" in request.param:
-        pytest.importorskip("coincurve")
     return GROUPS[request.param]()
-
-
-def point(group: Group, k: int) -> Point:
-    return group.generator.multiply(group.scalar(k))
 
 
 @quick

@@ -1,7 +1,7 @@
 """Groups of prime order: the one interface protocols are written against, and its backends.
 
 - `group`: `Group`, `Point`, `Scalar`, what every backend owes.
-- `secp256k1`: the product curve, on libsecp256k1.
+- `secp256k1`: the product curve, on libsecp256k1. `buckets`: sums of many weighted points on it.
 - `pure`: any short Weierstrass curve in Python; the tests' oracle, and how to add a curve.
 - `toy`: a 61-bit group for the simulator.
 - `registry`: groups by name. `fields`: points and scalars in messages.

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import Final, cast, overload
 
@@ -84,6 +84,53 @@ class Group(ABC):
         for point in points:
             total = total + point
         return total
+
+    def combination(self, points: Sequence[Point], weights: Sequence[int]) -> Point:
+        """The sum of weight times point over both sequences; the identity if they are empty.
+
+        Everything is public: the time depends on it. Weights are taken modulo the order. Raises `ValueError`
+        if the lengths differ, since a sum that silently leaves terms out proves nothing.
+        """
+        same_length(points, weights)
+        return self.sum(
+            point.multiply_public(self.scalar(weight)) for point, weight in zip(points, weights, strict=True)
+        )
+
+    def read_points(self, data: bytes, count: int) -> list[Point]:
+        """Exactly `count` encodings, one after the other. Raises `Malformed`, as `point_from_bytes` does."""
+        length = self.point_length
+        exact_length(data, count, length, f"{self.name} points")
+        read = self.point_from_bytes
+        return [read(data[i : i + length]) for i in range(0, len(data), length)]
+
+    def read_and_combine(self, data: bytes, count: int, weights: Sequence[int]) -> tuple[list[Point], Point]:
+        """`read_points` and the `combination` of what was read: one pass where the backend gains by it."""
+        if len(weights) != count:
+            raise ValueError(f"{len(weights)} weights for {count} points")
+        points = self.read_points(data, count)
+        return points, self.combination(points, weights)
+
+    def read_scalars(self, data: bytes, count: int) -> list[int]:
+        """Exactly `count` encoded scalars as integers below the order. Raises `Malformed`.
+
+        Integers and not `Scalar`: these are the long vectors of batched protocols, where an object for each
+        value would cost more than the arithmetic.
+        """
+        length = self.scalar_length
+        exact_length(data, count, length, f"{self.name} scalars")
+        read = int.from_bytes
+        values = [read(data[i : i + length], "big") for i in range(0, len(data), length)]
+        if values and max(values) >= self.order:
+            raise Malformed(f"a {self.name} scalar must be below the group order")
+        return values
+
+    def write_scalars(self, values: Iterable[int]) -> bytes:
+        """The encodings of `values`, one after the other. Each must lie in 0..order-1 (ValueError)."""
+        length, order = self.scalar_length, self.order
+        values = list(values)
+        if values and not (min(values) >= 0 and max(values) < order):
+            raise ValueError(f"not every value is a {self.name} scalar")
+        return b"".join([value.to_bytes(length, "big") for value in values])
 
     def __repr__(self) -> str:
         return f"<group {self.name}>"
@@ -215,6 +262,18 @@ def mixed(ours: Group, theirs: Group) -> TypeError:
 def no_encoding(group: Group) -> Malformed:
     """The error for an attempt to encode the identity."""
     return Malformed(f"the identity of {group.name} has no encoding")
+
+
+def same_length(points: Sequence[Point], weights: Sequence[int]) -> None:
+    """Raises `ValueError` unless there is one weight for each point."""
+    if len(points) != len(weights):
+        raise ValueError(f"{len(weights)} weights for {len(points)} points")
+
+
+def exact_length(data: bytes, count: int, length: int, what: str) -> None:
+    """Raises `Malformed` unless `data` holds `count` encodings of `length` bytes."""
+    if len(data) != count * length:
+        raise Malformed(f"{count} {what} have {count * length} bytes, not {len(data)}")
 
 
 def hash_candidate(group: Group, data: bytes, attempt: int, length: int) -> bytes:

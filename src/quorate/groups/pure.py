@@ -14,10 +14,20 @@ How to add a curve:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final, TypeAlias
 
 from quorate.errors import Malformed
-from quorate.groups.group import MAX_HASH_ATTEMPTS, Group, Point, Scalar, hash_candidate, mixed, no_encoding
+from quorate.groups.group import (
+    MAX_HASH_ATTEMPTS,
+    Group,
+    Point,
+    Scalar,
+    hash_candidate,
+    mixed,
+    no_encoding,
+    same_length,
+)
 
 Jacobian: TypeAlias = tuple[int, int, int]
 """(X, Y, Z) with x = X/Z^2 and y = Y/Z^3; the identity has Z = 0."""
@@ -42,7 +52,7 @@ class WeierstrassPoint(Point):
         group = self.group
         if scalar.group is not group:
             raise mixed(group, scalar.group)
-        base = self._jacobian()
+        base = self.jacobian()
         total: Jacobian = (1, 1, 0)
         for bit in bin(scalar.value)[2:]:
             total = group.double(total)
@@ -61,7 +71,7 @@ class WeierstrassPoint(Point):
         group = self.group
         if not isinstance(other, WeierstrassPoint) or other.group is not group:
             raise mixed(group, other.group)
-        return group.from_jacobian(group.add(self._jacobian(), other._jacobian()))
+        return group.from_jacobian(group.add(self.jacobian(), other.jacobian()))
 
     def __neg__(self) -> Point:
         return WeierstrassPoint(self.group, self.x, -self.y % self.group.field)
@@ -74,7 +84,8 @@ class WeierstrassPoint(Point):
     def __hash__(self) -> int:
         return hash((self.x, self.y))
 
-    def _jacobian(self) -> Jacobian:
+    def jacobian(self) -> Jacobian:
+        """Projective coordinates of this point."""
         return (1, 1, 0) if self.x is None else (self.x, self.y, 1)
 
 
@@ -111,6 +122,22 @@ class WeierstrassGroup(Group):
         if point is None:
             raise Malformed(f"not the x coordinate of a point of {self.name}")
         return point
+
+    def combination(self, points: Sequence[Point], weights: Sequence[int]) -> Point:
+        # bit by bit over all points at once (Straus 1964): the doublings are shared
+        same_length(points, weights)
+        terms = []
+        for point, weight in zip(points, weights, strict=True):
+            if not isinstance(point, WeierstrassPoint) or point.group is not self:
+                raise mixed(self, point.group)
+            terms.append((point.jacobian(), weight % self.order))
+        total: Jacobian = (1, 1, 0)
+        for place in reversed(range(max((weight.bit_length() for _, weight in terms), default=0))):
+            total = self.double(total)
+            for term, weight in terms:
+                if weight >> place & 1:
+                    total = self.add(total, term)
+        return self.from_jacobian(total)
 
     def hash_to_point(self, transcript_bytes: bytes) -> Point:
         for attempt in range(MAX_HASH_ATTEMPTS):

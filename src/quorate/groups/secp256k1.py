@@ -12,14 +12,25 @@ nothing to reuse. The context is randomised once at import and read-only afterwa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Final
 
 from quorate.entropy import system_rng
 from quorate.errors import Malformed, ProofRejected, Unavailable
-from quorate.groups.group import MAX_HASH_ATTEMPTS, Group, Point, Scalar, hash_candidate, mixed, no_encoding
+from quorate.groups.buckets import digits, sorted_by_digit, window_for
+from quorate.groups.group import (
+    MAX_HASH_ATTEMPTS,
+    Group,
+    Point,
+    Scalar,
+    exact_length,
+    hash_candidate,
+    mixed,
+    no_encoding,
+    same_length,
+)
 
 ORDER: Final = 0xFFFFFFFF_FFFFFFFF_FFFFFFFF_FFFFFFFE_BAAEDCE6_AF48A03B_BFD25E8C_D0364141
 FIELD: Final = 0xFFFFFFFF_FFFFFFFF_FFFFFFFF_FFFFFFFF_FFFFFFFF_FFFFFFFF_FFFFFFFE_FFFFFC2F
@@ -27,6 +38,13 @@ FIELD: Final = 0xFFFFFFFF_FFFFFFFF_FFFFFFFF_FFFFFFFF_FFFFFFFF_FFFFFFFF_FFFFFFFE_
 _COMPRESSED: Final = 258  # SECP256K1_EC_COMPRESSED
 _UNCOMPRESSED: Final = 2  # SECP256K1_EC_UNCOMPRESSED
 _CONTEXT_NONE: Final = 1  # SECP256K1_CONTEXT_NONE
+
+# Microseconds, measured; only their ratios matter, and only for speed. See `Secp256k1Group.combination`.
+_COMBINE_CALL: Final = 2.6
+_COMBINE_POINT: Final = 0.23
+_MULTIPLY_CALL: Final = 6.0
+_MULTIPLY_BIT: Final = 0.17
+_BUCKETS_START: Final = 60.0
 
 
 class Secp256k1Point(Point):
@@ -221,6 +239,88 @@ class Secp256k1Group(Group):
         if not self.lib.secp256k1_ec_pubkey_combine(self.context, handle, pointers, len(handles)):
             return self.identity
         return Secp256k1Point(self, handle)
+
+    def combination(self, points: Sequence[Point], weights: Sequence[int]) -> Point:
+        # the library's own multi-scalar multiplication is not among its exported functions
+        same_length(points, weights)
+        handles, factors = [], []
+        for point, weight in zip(points, weights, strict=True):
+            if not isinstance(point, Secp256k1Point) or point.group is not self:
+                raise mixed(self, point.group)
+            weight %= ORDER
+            if weight and point._handle is not None:
+                handles.append(point._handle)
+                factors.append(weight)
+        if not handles:
+            return self.identity
+        bits = max(factors).bit_length()
+        single = sum(_MULTIPLY_CALL + _MULTIPLY_BIT * min(f.bit_length(), 128) for f in factors)
+        window, bucketed = window_for(len(handles), bits, call=_COMBINE_CALL, addition=_COMBINE_POINT)
+        if single <= bucketed + _BUCKETS_START:
+            return self.combine([self._times(h, f) for h, f in zip(handles, factors, strict=True)])
+        return self._by_buckets(handles, factors, bits, window)
+
+    def _times(self, handle: Any, factor: int) -> Any:
+        """The handle of factor times a point, in variable time; 0 < factor < order."""
+        if factor == 1:
+            return handle
+        product = self.ffi.new("secp256k1_pubkey *", handle[0])
+        if not self.lib.secp256k1_ec_pubkey_tweak_mul(self.context, product, factor.to_bytes(32, "big")):
+            raise Malformed("libsecp256k1 refused a scalar")
+        return product
+
+    def _by_buckets(self, handles: list[Any], factors: list[int], bits: int, window: int) -> Point:
+        """The bucket method of `quorate.groups.buckets`; an addition here is a share of a `combine`."""
+        import numpy
+
+        ffi, combine, context = self.ffi, self.lib.secp256k1_ec_pubkey_combine, self.context
+        addresses = numpy.frombuffer(ffi.buffer(ffi.new("secp256k1_pubkey *[]", handles)), dtype=numpy.uintp)
+        order, starts = sorted_by_digit(digits(factors, bits, window), window)
+        # one set of buckets for all windows, and for each bit of a digit the buckets whose digit has it
+        room = ffi.new("secp256k1_pubkey[]", 1 << window)
+        buckets = [room + digit for digit in range(1 << window)]
+        with_bit = [[b for digit, b in enumerate(buckets) if digit >> i & 1] for i in range(window)]
+        total: list[Any] = []
+        for row in range(len(order) - 1, -1, -1):
+            # the addresses in the order of this window's digits; `handles` keeps alive what they point to
+            sorted_addresses = addresses[order[row]]
+            arranged = ffi.from_buffer("secp256k1_pubkey *[]", sorted_addresses)
+            begins = starts[row]
+            empty = set()
+            for digit in range(1, 1 << window):
+                begin, end = begins[digit], begins[digit + 1]
+                if begin == end or not combine(context, buckets[digit], arranged + begin, end - begin):
+                    empty.add(buckets[digit])
+            for members in reversed(with_bit):
+                full = [b for b in members if b not in empty] if empty else members
+                total = self._sum([*total, *total, *full])
+        return Secp256k1Point(self, total[0]) if total else self.identity
+
+    def _sum(self, handles: list[Any]) -> list[Any]:
+        """`combine` on handles: one new handle, or none for the identity."""
+        handle = self.ffi.new("secp256k1_pubkey *")
+        pointers = self.ffi.new("secp256k1_pubkey *[]", handles)
+        if handles and self.lib.secp256k1_ec_pubkey_combine(self.context, handle, pointers, len(handles)):
+            return [handle]
+        return []
+
+    def read_points(self, data: bytes, count: int) -> list[Point]:
+        # `point_from_bytes` in bulk: what it checks is checked here, without a call for each point
+        exact_length(data, count, 33, "secp256k1 points")
+        data = bytes(data)
+        if not set(data[::33]) <= {2, 3}:
+            raise Malformed("a secp256k1 point begins with 02 or 03")
+        parse, context, new = self.lib.secp256k1_ec_pubkey_parse, self.context, self.ffi.new
+        points: list[Point] = []
+        for begin in range(0, len(data), 33):
+            encoded = data[begin : begin + 33]
+            handle = new("secp256k1_pubkey *")
+            if not parse(context, handle, encoded, 33):
+                raise Malformed("not the x coordinate of a point of secp256k1")
+            point = Secp256k1Point(self, handle)
+            point._encoded = encoded
+            points.append(point)
+        return points
 
 
 def verify_ecdsa(public: Point, digest: bytes, r: int, s: int) -> None:

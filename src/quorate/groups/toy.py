@@ -11,10 +11,21 @@ Refused by name unless a caller opts in, see `quorate.groups.registry.allow_toy`
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from quorate.errors import Malformed
-from quorate.groups.group import MAX_HASH_ATTEMPTS, Group, Point, Scalar, hash_candidate, mixed, no_encoding
+from quorate.groups.group import (
+    MAX_HASH_ATTEMPTS,
+    Group,
+    Point,
+    Scalar,
+    exact_length,
+    hash_candidate,
+    mixed,
+    no_encoding,
+    same_length,
+)
 
 ORDER: Final = 2305843009213688669
 MODULUS: Final = 2 * ORDER + 1
@@ -81,6 +92,22 @@ class ToyGroup(Group):
         if not 1 < residue <= ORDER:
             raise Malformed("not a point of the toy group")
         return ToyPoint(self, residue)
+
+    def read_points(self, data: bytes, count: int) -> list[Point]:
+        exact_length(data, count, 8, "toy points")
+        residues = [int.from_bytes(data[i : i + 8], "big") for i in range(0, len(data), 8)]
+        if residues and not (min(residues) > 1 and max(residues) <= ORDER):
+            raise Malformed("not a point of the toy group")
+        return [ToyPoint(self, residue) for residue in residues]
+
+    def combination(self, points: Sequence[Point], weights: Sequence[int]) -> Point:
+        same_length(points, weights)
+        product = 1
+        for point, weight in zip(points, weights, strict=True):
+            if not isinstance(point, ToyPoint) or point.group is not self:
+                raise mixed(self, point.group)
+            product = product * pow(point.residue, weight % ORDER, MODULUS) % MODULUS
+        return ToyPoint(self, _smaller(product))
 
     def hash_to_point(self, transcript_bytes: bytes) -> Point:
         for attempt in range(MAX_HASH_ATTEMPTS):
