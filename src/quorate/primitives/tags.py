@@ -95,6 +95,25 @@ class Tag(StrEnum):
 
     # account
     SHARD = "account/shard"
+    COMMITTEE_RECORD = "account/committee-record"
+    COMMITTEE_CLAIM = "account/committee-claim"
+    COMMITTEE_SUCCESSION = "account/committee-succession"
+    COMMITTEE_FROZEN = "account/committee-frozen"
+    COMMITTEE_STORED = "account/committee-stored"
+    COMMITTEE_ERASED = "account/committee-erased"
+    REGISTER_ENTRY = "register/entry"
+    REGISTER_AUTHORS = "register/authors"
+    REGISTER_LOCK = "register/lock"
+    REGISTER_COMMIT = "register/commit"
+    REGISTER_PREPARE = "register/prepare"
+    REGISTER_STATE = "register/state"
+    REGISTER_INSTALLED = "register/installed"
+    REGISTER_HEAD = "register/head"
+    REGISTER_REFUSAL = "register/refusal"
+    REGISTER_SLOT = "register/slot"
+    REGISTER_OWNER = "register/owner"
+    REGISTER_FINAL = "register/final"
+    REGISTER_ROOT = "register/root"
 
     # testing
     UNSAFE_IDENTITY = "testing/unsafe-identity"
@@ -106,6 +125,12 @@ class Tag(StrEnum):
     SIMULATION_TRACE = "testing/simulation-trace"
     TOSS_COMMITMENT = "testing/toss-commitment"
     TOSS_COIN = "testing/toss-coin"
+
+    # links
+    LINK_TRANSCRIPT = "link/transcript"
+    LINK_KEYS = "link/keys"
+    LINK_WELCOME = "link/welcome"
+    LINK_CONFIRM = "link/confirm"
 
     # node
     DEVICE = "node/device"
