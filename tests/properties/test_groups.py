@@ -3,10 +3,11 @@
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.support.edwards import PURE_ED25519
 from tests.support.groups import GROUPS, point
 
 from quorate.errors import Malformed
-from quorate.groups import SECP256K1, Group
+from quorate.groups import ED25519, SECP256K1, Group
 from quorate.groups.pure import PURE_SECP256K1
 
 quick = settings(max_examples=25, deadline=None)
@@ -95,15 +96,19 @@ def test_scalars_form_a_field_and_survive_their_encoding(group: Group, a: int, b
         assert x * y * y.inverse() == x
 
 
+ORACLES = {"secp256k1": (SECP256K1, PURE_SECP256K1), "ed25519": (ED25519, PURE_ED25519)}
+
+
+@pytest.mark.parametrize("name", ORACLES)
 @slow
 @given(a=scalars, b=integers)
-def test_the_native_curve_agrees_with_the_pure_one(a: int, b: int) -> None:
-    native, pure = point(SECP256K1, a), point(PURE_SECP256K1, a)
+def test_a_native_curve_agrees_with_the_pure_one(name: str, a: int, b: int) -> None:
+    group, oracle = ORACLES[name]
+    native, pure = point(group, a), point(oracle, a)
     assert native.is_identity == pure.is_identity
-    if native.is_identity or b % SECP256K1.order == 0:
+    if native.is_identity or b % group.order == 0:
         return
     assert native.to_bytes() == pure.to_bytes()
-    twice = native.multiply(SECP256K1.scalar(b)) + native
-    assert (
-        twice.is_identity or twice.to_bytes() == (pure.multiply(PURE_SECP256K1.scalar(b)) + pure).to_bytes()
-    )
+    assert group.x_coordinate(native) == oracle.x_coordinate(pure)
+    twice = native.multiply(group.scalar(b)) + native
+    assert twice.is_identity or twice.to_bytes() == (pure.multiply(oracle.scalar(b)) + pure).to_bytes()

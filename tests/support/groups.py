@@ -3,8 +3,9 @@
 from collections.abc import Callable
 
 import pytest
+from tests.support.edwards import PURE_ED25519
 
-from quorate.groups import SECP256K1, Group, Point
+from quorate.groups import ED25519, SECP256K1, Group, Point
 from quorate.groups.pure import PURE_SECP256K1
 from quorate.groups.secp256k1 import Secp256k1Group, coincurve_backend
 from quorate.groups.toy import TOY_GROUP
@@ -19,6 +20,8 @@ GROUPS: dict[str, Callable[[], Group]] = {
     "secp256k1": lambda: SECP256K1,
     "secp256k1 on coincurve": _coincurve,
     "secp256k1 in Python": lambda: PURE_SECP256K1,
+    "ed25519": lambda: ED25519,
+    "ed25519 in Python": lambda: PURE_ED25519,
     "toy": lambda: TOY_GROUP,
 }
 

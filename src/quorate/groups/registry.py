@@ -20,7 +20,10 @@ from quorate.groups.group import Group
 
 ENTRY_POINTS: Final = "quorate.groups"
 
-_OURS: Final = {"secp256k1": ("quorate.groups.secp256k1", "SECP256K1")}
+_OURS: Final = {
+    "secp256k1": ("quorate.groups.secp256k1", "SECP256K1"),
+    "ed25519": ("quorate.groups.ed25519", "ED25519"),
+}
 _toy_allowed: ContextVar[bool] = ContextVar("quorate_toy_group_allowed", default=False)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from quorate.errors import Malformed
-from quorate.groups import SECP256K1
+from quorate.groups import ED25519, SECP256K1
 from quorate.groups.group import hash_candidate
 from quorate.groups.toy import TOY_GROUP
 from quorate.primitives.tags import Tag
@@ -17,7 +17,7 @@ from quorate.primitives.transcript import Transcript, digest, framed, point, sca
 
 ROOT = Path(__file__).resolve().parents[3]
 VECTORS = json.loads((ROOT / "tests/vectors/transcript.json").read_text())
-GROUPS = {"secp256k1": SECP256K1, "toy": TOY_GROUP}
+GROUPS = {"secp256k1": SECP256K1, "ed25519": ED25519, "toy": TOY_GROUP}
 
 # Where the standard library's hashes may be called, and why not through a transcript.
 MAY_HASH = {
@@ -138,7 +138,7 @@ def test_the_values_printed_on_the_page_are_vectors() -> None:
     known = {case["digest"] for case in VECTORS["digest"]} | {
         case["point"] for case in VECTORS["hash_to_point"]
     }
-    assert len(printed) == 8
+    assert len(printed) == 10
     assert set(printed) <= known
 
 
