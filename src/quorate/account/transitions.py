@@ -24,7 +24,7 @@ def formed_record(formed: Formed, roster: Mapping[str, PublicKeys]) -> KeyRecord
         account=statement.account,
         key=share.key_id,
         curve=share.group.name,
-        epoch=0,
+        epoch=share.epoch,
         public_key=share.public_key.to_bytes(),
         chain_code=share.chain_code,
         structure=str(structure),

@@ -33,6 +33,7 @@ from quorate.session import Party, PublicKeys, SessionSpec, roster_digest
 from quorate.sharing import formation, refresh
 from quorate.sharing.access import AccessStructure
 from quorate.sharing.change import Change, Standing, Target, propose
+from quorate.sharing.epochs import committee_epoch, epoch_number
 from quorate.sharing.formation import DeviceSecret, Formed, form_as_device
 from quorate.sharing.keyshare import KeyShare
 from quorate.sharing.refresh import Refreshed, refresh_as_factor
@@ -184,7 +185,7 @@ async def _form(desk: Desk, *, spare: bool) -> tuple[Formed, KeyRecord, LiveRequ
         declaration.version,
         CURVE.name,
         b"",
-        0,
+        epoch_number(network.epoch, 0),
         tuple(sorted(roster)),
         roster_digest(roster),
         2,
@@ -212,7 +213,11 @@ async def _refresh(
     roster: dict[str, PublicKeys] = {**network.identities, DEVICE: desk.identity.public}
     roster |= {name: link.keys for name, link in links.items()}
     standing = Standing(
-        record.network, record.account, 0, formed.share, {DEVICE: desk.identity.public.to_bytes()}
+        record.network,
+        record.account,
+        committee_epoch(record.epoch),
+        formed.share,
+        {DEVICE: desk.identity.public.to_bytes()},
     )
     change = _change(desk, wish, formed, standing, roster)
     declaration = refresh.DECLARATION

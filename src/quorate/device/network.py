@@ -13,6 +13,7 @@ from typing import Annotated, Final
 
 import msgspec
 
+from quorate.account.committee import FIRST_PARENT, CommitteeRecord, Seat
 from quorate.chains import Chain, ChainRow
 from quorate.errors import LocalError, Malformed, Unavailable
 from quorate.session import PublicKeys, is_party_id
@@ -39,21 +40,32 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     away: int
     nodes: list[NodeRow]
     chains: list[ChainRow] = []
+    epoch: int = 0
+    parent: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """A checked network. `nodes` is in the order of the nodes' points."""
+    """A checked network. `nodes` is in the order of the nodes' points; `record` is the same as the nodes
+    sign it from one committee epoch to the next."""
 
     name: str
     quorums: Quorums
     nodes: Mapping[str, NodeRow]
     identities: Mapping[str, PublicKeys]
+    record: CommitteeRecord
     chains: tuple[Chain, ...] = ()
 
     @classmethod
     def of(
-        cls, name: str, quorums: Quorums, nodes: Iterable[NodeRow], chains: Iterable[Chain] = ()
+        cls,
+        name: str,
+        quorums: Quorums,
+        nodes: Iterable[NodeRow],
+        chains: Iterable[Chain] = (),
+        *,
+        epoch: int = 0,
+        parent: bytes = FIRST_PARENT,
     ) -> Network:
         """Check the parts. Raises `Malformed`, `LocalError`."""
         rows = {node.name: node for node in nodes}
@@ -62,12 +74,20 @@ class Network:
         identities = {row.name: _keys(row) for row in rows.values()}
         if len(set(identities.values())) != len(rows):
             raise Malformed(f"network {name}: every node has an identity of its own")
-        return cls(
-            name,
-            quorums,
-            rows,
-            identities,
-            tuple(chains),
+        seats = tuple(Seat(row.name, row.url, identities[row.name].to_bytes()) for row in rows.values())
+        record = CommitteeRecord(name, epoch, seats, quorums.degree, quorums.liars, quorums.away, parent)
+        return cls(name, quorums, rows, identities, record, tuple(chains))
+
+    @property
+    def epoch(self) -> int:
+        """The committee epoch."""
+        return self.record.epoch
+
+    def in_epoch_of(self, record: CommitteeRecord) -> Network:
+        """The same network with a later committee."""
+        rows = [NodeRow(seat.name, seat.url, seat.keys.hex()) for seat in record.members]
+        return Network.of(
+            self.name, record.quorums, rows, self.chains, epoch=record.epoch, parent=record.parent
         )
 
     @classmethod
@@ -86,8 +106,10 @@ class Network:
                 raise Malformed(f"{len(data)} bytes is no description of a network")
             file = msgspec.json.decode(data, type=_File)
             quorums = Quorums(len(file.nodes), file.degree, file.liars, file.away).require_revocation()
-            return cls.of(file.network, quorums, file.nodes, [row.chain() for row in file.chains])
-        except (msgspec.DecodeError, UnicodeDecodeError, LocalError) as error:
+            chains = [row.chain() for row in file.chains]
+            parent = bytes.fromhex(file.parent) or FIRST_PARENT
+            return cls.of(file.network, quorums, file.nodes, chains, epoch=file.epoch, parent=parent)
+        except (msgspec.ValidationError, ValueError, LocalError) as error:
             raise Malformed(f"{path}: {error}") from None
 
     def to_json(self) -> bytes:
@@ -95,7 +117,14 @@ class Network:
         quorums = self.quorums
         chains = [ChainRow.of(chain) for chain in self.chains]
         file = _File(
-            self.name, quorums.degree, quorums.liars, quorums.away, list(self.nodes.values()), chains
+            self.name,
+            quorums.degree,
+            quorums.liars,
+            quorums.away,
+            list(self.nodes.values()),
+            chains,
+            self.epoch,
+            "" if self.record.parent == FIRST_PARENT else self.record.parent.hex(),
         )
         return msgspec.json.format(msgspec.json.encode(file), indent=2) + b"\n"
 

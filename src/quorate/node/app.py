@@ -19,14 +19,14 @@ from litestar.di import NamedDependency
 from litestar.exceptions import HTTPException, WebSocketDisconnect
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
-from litestar.params import JSONBody
+from litestar.params import FromQuery, JSONBody
 
 from quorate import __version__
 from quorate.account.requests import LiveRequest
 from quorate.encoding import decode, encode
 from quorate.errors import Abort, LimitExceeded, Malformed, Missing, QuorateError, Refused, Unavailable
 from quorate.identity import RequestProof, verify_request
-from quorate.node.limits import MAX_BODY_BYTES
+from quorate.node.limits import MAX_BODY_BYTES, MAX_SUCCESSIONS
 from quorate.node.node import Node
 from quorate.transport.channel import ChannelClosed
 from quorate.transport.frames import MAX_FRAME_BYTES, Frame, read_frame
@@ -66,7 +66,7 @@ class MemberView(msgspec.Struct, frozen=True):
 
 
 class NetworkView(msgspec.Struct, frozen=True):
-    """What a client needs to know of the network, as this node is configured."""
+    """What a client needs to know of the network; the committee is the present one."""
 
     network: str
     node: str
@@ -75,6 +75,15 @@ class NetworkView(msgspec.Struct, frozen=True):
     echo_quorum: int
     ready_quorum: int
     committee: list[MemberView]
+    epoch: int = 0
+
+
+class CommitteeView(msgspec.Struct, frozen=True):
+    """The present epoch, and successions in order: canonical bytes in base64
+    (`quorate.account.committee.Succession`)."""
+
+    epoch: int
+    successions: list[str]
 
 
 class Challenge(msgspec.Struct, frozen=True):
@@ -131,15 +140,26 @@ async def metrics(node: NamedDependency[Node]) -> str:
 @get("/v1/network", tags=["network"], summary="Committee, thresholds and identities")
 async def network(node: NamedDependency[Node]) -> NetworkView:
     """Committee, thresholds and identities."""
-    config = node.config
+    record = node.committee.record
     return NetworkView(
-        config.network,
-        config.name,
+        record.network,
+        node.config.name,
         node.identity.public.to_bytes().hex(),
-        config.quorums.degree,
-        config.quorums.echo,
-        config.quorums.ready,
-        [MemberView(peer.name, peer.url, peer.identity) for peer in config.committee.values()],
+        record.quorums.degree,
+        record.quorums.echo,
+        record.quorums.ready,
+        [MemberView(seat.name, seat.url, seat.keys.hex()) for seat in record.members],
+        record.epoch,
+    )
+
+
+@get("/v1/committee", tags=["network"], summary="The chain of committees up to the present one")
+async def committee(node: NamedDependency[Node], since: FromQuery[int] = 0) -> CommitteeView:
+    """The successions after the committee epoch `since`; each is signed by the one before it."""
+    chain = [one for one in node.committee.chain if one.record.epoch > since]
+    return CommitteeView(
+        node.committee.epoch,
+        [base64.b64encode(encode(one)).decode() for one in chain[:MAX_SUCCESSIONS]],
     )
 
 
@@ -243,7 +263,18 @@ def make_app(node: Node) -> Litestar:
         node.start_background()
 
     return Litestar(
-        route_handlers=[health, ready, metrics, network, challenge, wallets, instances, live, sessions],
+        route_handlers=[
+            health,
+            ready,
+            metrics,
+            network,
+            committee,
+            challenge,
+            wallets,
+            instances,
+            live,
+            sessions,
+        ],
         dependencies={"node": provide_node},
         exception_handlers={
             QuorateError: _explain,

@@ -55,6 +55,9 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     committee: list[Peer]
     thresholds: Thresholds
     freshness_proofs: bool = False
+    epoch: int = 0
+    parent: str = ""
+    joining: bool = False
     allow_blind: bool = False
     shards_ahead: int = 64
     background_cpu: float = 0.25
@@ -63,7 +66,11 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 @dataclass(frozen=True, slots=True)
 class NodeConfig:
-    """A checked configuration. `host` and `port` say where to listen; paths are absolute."""
+    """A checked configuration. `host` and `port` say where to listen; paths are absolute.
+
+    `committee` is what the operator wrote: the nodes of epoch `epoch`, whose record follows on the one of
+    digest `parent` (32 zeros for the first). Who they are now is known to `quorate.node.committee` alone.
+    """
 
     name: str
     network: str
@@ -80,6 +87,8 @@ class NodeConfig:
     shards_ahead: int
     background_cpu: float
     chains: tuple[Chain, ...]
+    epoch: int = 0
+    parent: bytes = bytes(32)
 
     @property
     def nodes(self) -> tuple[str, ...]:
@@ -125,8 +134,11 @@ def _checked(file: _File, base: Path) -> NodeConfig:
     names = [peer.name for peer in file.committee]
     if len(set(names)) != len(names) or not all(map(is_party_id, names)):
         raise BadConfig("committee: names are distinct, of lower-case letters, digits and dashes")
-    if file.name not in names:
-        raise BadConfig(f"name: {file.name!r} is not in the committee ({', '.join(names)})")
+    if file.joining == (file.name in names) or not is_party_id(file.name):
+        raise BadConfig(
+            f"name: {file.name!r} is not in the committee ({', '.join(names)}), as it must be unless "
+            "joining = true, which is for a node that waits to be taken in"
+        )
     if file.freshness_proofs:
         # they would let d < 2t + f be sound; a switch that does nothing must not look like one that does
         raise BadConfig("freshness_proofs: not supported; choose thresholds with d >= 2t + f")
@@ -155,6 +167,8 @@ def _checked(file: _File, base: Path) -> NodeConfig:
         shards_ahead=file.shards_ahead,
         background_cpu=file.background_cpu,
         chains=_chains(file.chains),
+        epoch=_epoch(file.epoch),
+        parent=_parent(file.parent, file.epoch),
     )
 
 
@@ -163,6 +177,24 @@ def _keys(what: str, text: str) -> PublicKeys:
         return PublicKeys.from_bytes(bytes.fromhex(text))
     except (ValueError, Malformed) as error:
         raise BadConfig(f"{what}: {error}") from None
+
+
+def _epoch(number: int) -> int:
+    if not 0 <= number < 1 << 16:
+        raise BadConfig("epoch: the number of the committee's epoch, from 0 to 65535")
+    return number
+
+
+def _parent(text: str, epoch: int) -> bytes:
+    try:
+        digest = bytes.fromhex(text) or bytes(32)
+    except ValueError:
+        digest = b""
+    if len(digest) != 32 or (digest == bytes(32)) != (epoch == 0):
+        raise BadConfig(
+            "parent: the digest of the committee's record before this one, 64 hex digits; none for epoch 0"
+        )
+    return digest
 
 
 def _chains(rows: Iterable[ChainRow]) -> tuple[Chain, ...]:

@@ -61,6 +61,10 @@ class NodeKeys:
         """
         return KeyPair.of(self._kept(_SIGNING), self._kept(_sealing(epoch)))
 
+    def has(self, epoch: int) -> bool:
+        """Whether there is a sealing key of this epoch."""
+        return self._vault.records.get(_KIND, _sealing(epoch)) is not None
+
     def erase(self, epoch: int) -> None:
         """Destroy an epoch's sealing key, for ever. Repeating it does nothing."""
         self._vault.destroy(_scope(_sealing(epoch)), forever=True)

@@ -24,6 +24,7 @@ from quorate.node.limits import (
 )
 from quorate.session import SessionSpec
 from quorate.sharing.access import NotAuthorised, NotExact
+from quorate.sharing.epochs import committee_epoch
 from quorate.sharing.keyshare import KeyShare
 from quorate.vault import Vault
 from quorate.vault.rows import Place
@@ -36,10 +37,14 @@ _FORMATIONS: Final = "formations"
 
 
 class Staged(Canonical, frozen=True):
-    """An epoch that waits to become live, and the digest of the one statement we signed about it."""
+    """An epoch that waits to become live, and the digest of the one statement we signed about it.
+
+    `made_in` is the committee epoch in which that was; the record is carried on from one to the next.
+    """
 
     record: KeyRecord
     statement: Annotated[bytes, msgspec.Meta(min_length=32, max_length=32)]
+    made_in: Annotated[int, msgspec.Meta(ge=0)] = 0
 
 
 class _Open(Canonical, frozen=True):
@@ -126,7 +131,7 @@ class KeyBook:
         `statement` is the digest of that. Repeatable.
         """
         name = f"{record.key.hex()}/{record.epoch}"
-        staged = encode(Staged(record, statement))
+        staged = encode(Staged(record, statement, committee_epoch(record.epoch)))
         with self._vault.transaction():
             self._vault.shares.put(record.key.hex(), record.epoch, share.to_bytes(), owner=self._me)
             known = self._vault.records.get(_STAGED, name)

@@ -26,8 +26,8 @@ from quorate.groups import SECP256K1
 from quorate.identity import Login, NetworkLogin
 from quorate.node.callers import Caller, DeviceCaller, identify, roster_of
 from quorate.node.challenges import Challenges
-from quorate.node.config import BadConfig, NodeConfig
-from quorate.node.identity import own_identity
+from quorate.node.committee import Committee
+from quorate.node.config import NodeConfig
 from quorate.node.keybook import KeyBook
 from quorate.node.limits import (
     CLOSING_SECONDS,
@@ -77,15 +77,14 @@ class Node:
     ) -> None:
         self.config = config
         self.vault = vault
-        self.identity = own_identity(vault, rng)
-        _check_identity(config, self.identity)
+        self.committee = Committee(config, vault, rng)
         self.metrics = Metrics()
         self.log = log or Log(config.name)
         self.challenges = Challenges(rng, clock)
         self.keybook = KeyBook(config.name, vault)
         self.chains = Chains(config.chains)
         self.login: Login = login or NetworkLogin(config.network, config.network_key)
-        self.pairs = Pairs(config.name, vault, config.nodes, clock, self.log, self.worker)
+        self.pairs = Pairs(config.name, vault, self.committee, clock, self.log, self.worker)
         self.clock = clock
         self.rng = rng
         self._connect = connect
@@ -96,7 +95,7 @@ class Node:
         self.closing = False
         self._services = services = Services(
             config=config,
-            identity=self.identity,
+            committee=self.committee,
             vault=vault,
             keybook=self.keybook,
             pairs=self.pairs,
@@ -121,6 +120,11 @@ class Node:
         burned = vault.presignatures.burn_all()
         if burned:
             self.log("burned", presignatures=burned)
+
+    @property
+    def identity(self) -> KeyPair:
+        """Our keys in the present epoch."""
+        return self.committee.keys
 
     async def worker(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """Run a blocking function in the node's one worker thread."""
@@ -201,24 +205,26 @@ class Node:
     async def ensure_shard(self, account: bytes) -> None:
         """Make all instances of an account's shard that are ours to make; the other nodes do theirs."""
         shard = shard_of(account)
-        await asyncio.gather(*(self.ensure(p, shard) for p in self.config.nodes if p > self.config.name))
+        await asyncio.gather(*(self.ensure(p, shard) for p in self.committee.names if p > self.config.name))
 
     async def _open_setup(self, peer: str, shard: int, generation: int) -> None:
         if self._connect is None:
             raise Refused(f"{self.config.name} cannot reach other nodes", code="no-transport")
-        me = self.config.name
-        roster = {name: self.config.identities[name] for name in (me, peer)}
+        me, identity, known = self.config.name, self.identity, self.committee.identities
+        if me not in known or peer not in known:
+            raise Refused(f"{me} and {peer} are not both of the committee", code="committee", parties=[peer])
+        roster = {name: known[name] for name in (me, peer)}
         proposal = propose_setup(roster, shard, generation)
 
         def local(spec: SessionSpec) -> Session[PairSetup]:
             def run(party: Any) -> Any:
                 return set_up(party, shard, generation)
 
-            return Session(spec, me, self.identity, roster, SETUP, SECP256K1, run, rng=self.rng)
+            return Session(spec, me, identity, roster, SETUP, SECP256K1, run, rng=self.rng)
 
         channel = await self._connect(peer)
         try:
-            hub = Hub({peer: channel}, roster, proposer=me, identity=self.identity, worker=self.worker)
+            hub = Hub({peer: channel}, roster, proposer=me, identity=identity, worker=self.worker)
             _, setup = await hub.run(proposal, {me: self.rng(NONCE_BYTES)}, local)
         finally:
             await channel.close()
@@ -230,7 +236,7 @@ class Node:
     def start_background(self) -> None:
         """Begin to make instances ahead and to load the chains' libraries; returns at once."""
         self._in_background(asyncio.to_thread(self.chains.warm))
-        if self._connect is not None and len(self.config.nodes) > 1:
+        if self._connect is not None:
             ahead, share = self.config.shards_ahead, self.config.background_cpu
             self._in_background(self.pairs.keep_up(ahead, share, self._open_setup))
         self._in_background(self._sweep())
@@ -282,9 +288,15 @@ class _Connection:
     async def consider(self, propose: Propose) -> bytes:
         node = self._node
         spec = propose.spec
+        if not node.committee.is_member:
+            raise Refused(
+                f"{self.me} is not of the committee now; read the committee anew",
+                code="committee",
+                parties=[self.me],
+            )
         if self.me not in spec.parties:
             raise Refused(f"{self.me} is no party of that session", code="parties", parties=[self.me])
-        caller = identify(propose, node.config.identities, node.login, node.clock())
+        caller = identify(propose, node.committee.identities, node.login, node.clock())
         if caller.name not in spec.parties:
             # Its OT setups and its seat as combiner are looked up by its name among the parties.
             raise Refused("who proposes a session takes part in it", code="parties", parties=[self.me])
@@ -298,7 +310,7 @@ class _Connection:
             raise Refused("the agreement is not the one proposed", code="proposal", parties=[self.me])
         if not spec.nonces or spec.nonce_of(self.me) != nonce:
             raise Refused("the agreement does not hold our nonce", code="nonce", parties=[self.me])
-        roster = roster_of(caller, begin, node.config.identities)
+        roster = roster_of(caller, begin, node.committee.identities)
         account = node.admit(caller)
         try:
             hosted = await node.offer(spec).open(caller, spec, roster)
@@ -307,15 +319,6 @@ class _Connection:
             raise
         node.metrics.count("sessions_opened", protocol=spec.protocol)
         return _Counted(hosted, node, account)
-
-
-def _check_identity(config: NodeConfig, identity: KeyPair) -> None:
-    """Raises `BadConfig` for another node's vault, before anything in it is touched."""
-    if config.identities[config.name] != identity.public:
-        raise BadConfig(
-            f"the configuration gives {config.name} another identity than this vault holds; "
-            f"the vault's is {identity.public.to_bytes().hex()}"
-        )
 
 
 def _place_of(error: BaseException) -> str:

@@ -20,6 +20,7 @@ from quorate.account.shards import DEVICE_SHARD, SHARDS
 from quorate.clock import Clock, monotonic, process_cpu
 from quorate.errors import Missing, QuorateError, Refused
 from quorate.node.callers import Caller, DeviceCaller
+from quorate.node.committee import Committee
 from quorate.node.limits import ENSURE_SECONDS, PATIENCE_SECONDS, POLL_SECONDS, UPKEEP_SECONDS
 from quorate.node.log import LogFunction
 from quorate.schemes.ecdsa.setup import PairSetup
@@ -55,14 +56,14 @@ class Pairs:
         self,
         me: str,
         vault: Vault,
-        nodes: tuple[str, ...],
+        committee: Committee,
         clock: Clock,
         log: LogFunction,
         worker: Worker,
     ) -> None:
         self._me = me
         self._vault = vault
-        self._nodes = nodes
+        self._committee = committee
         self._clock = clock
         self._log = log
         self._worker = worker
@@ -224,16 +225,20 @@ class Pairs:
         Pauses after each so as to stay under `cpu_share` of one core; a node that is away is passed over
         and tried again later.
         """
-        ours = [name for name in self._nodes if name > self._me]
         for shard in range(shards):
-            for peer in ours:
+            for peer in self._ours():
                 await self._paced(self.ensure(peer, shard, open_setup), peer, shard, cpu_share)
         while True:
             await asyncio.sleep(UPKEEP_SECONDS)
             for status in await self._worker(self._vault.instances.due, self._clock()):
-                if status.peer in ours:
+                if status.peer in self._ours():
                     renewal = self.make(status.peer, status.shard, open_setup)
                     await self._paced(renewal, status.peer, status.shard, cpu_share)
+
+    def _ours(self) -> list[str]:
+        """The members whose instances with us are ours to make."""
+        committee = self._committee
+        return [name for name in committee.names if name > self._me] if committee.is_member else []
 
     async def _paced(self, work: Awaitable[None], peer: str, shard: int, cpu_share: float) -> None:
         begun, cpu = monotonic(), process_cpu()

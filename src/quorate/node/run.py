@@ -8,7 +8,8 @@ import aiohttp
 import uvicorn
 
 from quorate.node.app import make_app
-from quorate.node.config import NodeConfig, load_config
+from quorate.node.committee import Committee
+from quorate.node.config import load_config
 from quorate.node.identity import open_vault
 from quorate.node.log import Log
 from quorate.node.node import Node
@@ -22,8 +23,10 @@ def run(path: Path) -> None:
     config = load_config(path)
     log = Log(config.name)
     vault = open_vault(config.storage, config.keys, config.seal)
-    node = Node(config, vault, connect=_Connector(config), log=log)
-    log("starting", port=config.port, nodes=len(config.nodes))
+    connector = _Connector()
+    node = Node(config, vault, connect=connector, log=log)
+    connector.committee = node.committee
+    log("starting", port=config.port, nodes=len(node.committee.names), epoch=node.committee.epoch)
     uvicorn.run(
         make_app(node),
         host=config.host,
@@ -39,14 +42,15 @@ def run(path: Path) -> None:
 
 
 class _Connector:
-    """Opens WebSockets to the other nodes of a configuration over one HTTP client."""
+    """Opens WebSockets to the other nodes of the committee over one HTTP client."""
 
-    def __init__(self, config: NodeConfig) -> None:
-        self._config = config
+    committee: Committee
+
+    def __init__(self) -> None:
         self._client: aiohttp.ClientSession | None = None
 
     async def __call__(self, name: str) -> Channel:
         if self._client is None:
             self._client = aiohttp.ClientSession()
-        url = self._config.committee[name].url.rstrip("/") + "/v1/sessions"
+        url = self.committee.url(name).rstrip("/") + "/v1/sessions"
         return await WebSocketChannel.connect(self._client, url, name)

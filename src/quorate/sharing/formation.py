@@ -186,7 +186,9 @@ async def form_as_node(
     except ProofRejected as error:
         party.blame(Form, [device], str(error), step="3")
     chain_code = await seat.reveal(party, public[0], contributions)
-    formed = _formed(request, structure, party.me, public, form.share, keys[0].share, chain_code, keys)
+    formed = _formed(
+        party.spec.epoch, request, structure, party.me, public, form.share, keys[0].share, chain_code, keys
+    )
     # 4. agree
     await _agree(party, formed.statement)
     return formed
@@ -210,7 +212,9 @@ async def form_as_device(party: Party, secret: DeviceSecret) -> Formed:
     proof = SchnorrProof.prove(Tag.FORMATION_PROOF, bound, secret.share.reveal(), share, party.rng)
     party.broadcast(Form(share, secret.salt, proof))
     chain_code = await seat.reveal(party, public[0], contributions)
-    formed = _formed(request, structure, party.me, public, share, secret.share, chain_code, ())
+    formed = _formed(
+        party.spec.epoch, request, structure, party.me, public, share, secret.share, chain_code, ()
+    )
     # 4. agree
     await _agree(party, formed.statement)
     return formed
@@ -308,6 +312,7 @@ def _place(request: FormationRequest, group: Group) -> bytes:
 
 
 def _formed(
+    epoch: int,
     request: FormationRequest,
     structure: AccessStructure,
     me: PartyId,
@@ -321,7 +326,7 @@ def _formed(
     device = next(iter(structure.factors))
     shares = {name: committee.public_share(name) for name in structure.nodes} | {device: device_share}
     x = public_key(committee, device_share)
-    own = KeyShare(committee.key_id, 0, structure, x, shares, me, share, chain_code)
+    own = KeyShare(committee.key_id, epoch, structure, x, shares, me, share, chain_code)
     statement = KeyFormed(
         request.network,
         request.account,

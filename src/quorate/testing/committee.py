@@ -68,7 +68,9 @@ class LocalCommittee:
             storage=self._storage(name),
             keys=self.home / name / "keys",
             seal="",
-            committee={peer: Peer(peer, "", self.identities[peer].to_bytes().hex()) for peer in self.names},
+            committee={
+                peer: Peer(peer, "memory:", self.identities[peer].to_bytes().hex()) for peer in self.names
+            },
             identities=self.identities,
             quorums=self.quorums,
             allow_blind=self._allow_blind,

@@ -67,6 +67,11 @@ def test_a_written_configuration_reads_back(tmp_path: Path) -> None:
         ({"background_cpu": 0.0}, "background_cpu"),
         ({"chains": [{"caip2": "1337", "name": "Development", "symbol": "ETH"}]}, "chains: .*namespace"),
         ({"chains": [{"caip2": "eip155:5", "name": "Five", "symbol": "ETH", "gas": 1}]}, "gas"),
+        ({"joining": True}, "joining = true"),
+        ({"epoch": 65536, "parent": "11" * 32}, "epoch: the number"),
+        ({"epoch": 1}, "parent: the digest"),
+        ({"parent": "11" * 32}, "parent: .*none for epoch 0"),
+        ({"epoch": 1, "parent": "zz"}, "parent: the digest"),
         ({"colour": "blue"}, "colour"),
         ({"name": 3}, "name"),
     ],
@@ -74,6 +79,11 @@ def test_a_written_configuration_reads_back(tmp_path: Path) -> None:
 def test_a_mistake_names_its_key(tmp_path: Path, changes: dict[str, Any], says: str) -> None:
     with pytest.raises(BadConfig, match=says):
         load(tmp_path, to_toml(values(**changes)))
+
+
+def test_a_node_that_waits_to_be_taken_in_knows_a_committee_without_itself(tmp_path: Path) -> None:
+    config = load(tmp_path, to_toml(values(name="node6", joining=True, epoch=3, parent="11" * 32)))
+    assert (config.name, config.epoch, config.parent) == ("node6", 3, b"\x11" * 32)
 
 
 def test_names_are_distinct(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from quorate.node.callers import Caller, DeviceCaller
 from quorate.node.keybook import pool_place
 from quorate.node.offers.offer import JudgedOffer, Run, Services
 from quorate.session import Party, PublicKeys, Session, SessionSpec
+from quorate.sharing.epochs import epoch_number, user_epoch
 from quorate.sharing.formation import DECLARATION, FormationRequest, Formed, form_as_node
 from quorate.sharing.generation import GeneratedKey
 from quorate.sharing.statements import KeyFormed, KeyLive, Prepared, to_sign, verify_certificate
@@ -37,18 +38,22 @@ class FormOffer(JudgedOffer[FormationRequest]):
 
     def _judge(self, caller: Caller, spec: SessionSpec) -> FormationRequest:
         services = self._services
-        config, me = services.config, services.me
+        committee, me = services.committee, services.me
         if not isinstance(caller, DeviceCaller):
             raise Refused("wallets are made for devices", code="caller")
         try:
             request = decode(FormationRequest, spec.payload)
         except Malformed as error:
             raise Refused(str(error), code="payload") from None
-        if (request.network, request.account) != (config.network, caller.account):
+        if spec.epoch != epoch_number(committee.epoch, 0):
+            raise Refused(
+                f"the committee is in epoch {committee.epoch}; read it anew", code="epoch", parties=[me]
+            )
+        if (request.network, request.account) != (services.config.network, caller.account):
             raise Refused("the key would belong to another account or network", code="account", parties=[me])
-        if request.structure != str(formation_structure(config.nodes, config.quorums.degree)):
+        if request.structure != str(formation_structure(committee.names, committee.quorums.degree)):
             raise Refused("this network forms keys between all its nodes and one device", code="structure")
-        if spec.parties != tuple(sorted((*config.nodes, DEVICE))) or spec.suite not in CURVES:
+        if spec.parties != tuple(sorted((*committee.names, DEVICE))) or spec.suite not in CURVES:
             raise Refused("forming needs all nodes, the device, and a curve we know", code="parties")
         if request.keys not in (1, 2):
             raise Refused("one key, and at most one spare for the first refresh", code="payload")
@@ -126,14 +131,18 @@ def make_live(services: Services, wanted: LiveRequest) -> tuple[KeyLive, bytes]:
             parties=[services.me],
         )
     statement = wanted.statement
-    config = services.config
+    user = user_epoch(statement.epoch) if isinstance(statement, Prepared) else 0
+    staged = services.keybook.staged(statement.key_id, epoch_number(services.committee.epoch, user))
+    record = staged.record
+    # Signed by the committee in whose epoch it was made; that may have changed since, and so may our share.
+    signers = services.committee.at(staged.made_in)
+    if signers is None:
+        raise Refused("this node does not know the committee that signed it", code="certificate")
     try:
-        verify_certificate(statement, wanted.signatures.as_mapping(), config.identities, config.quorums.ready)
+        signatures = wanted.signatures.as_mapping()
+        verify_certificate(statement, signatures, signers.identities, signers.quorums.ready)
     except (ProofRejected, Malformed) as error:
         raise Refused(str(error), code="certificate", parties=[services.me]) from None
-    epoch = statement.epoch if isinstance(statement, Prepared) else 0
-    staged = services.keybook.staged(statement.key_id, epoch)
-    record = staged.record
     # The whole statement, not some of its fields: two refreshes of one key may agree in all but their line.
     if staged.statement != to_sign(statement):
         raise Refused("another epoch than the certified one is staged here", code="staged")

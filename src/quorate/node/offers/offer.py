@@ -18,6 +18,7 @@ from quorate.clock import Clock
 from quorate.entropy import Rng
 from quorate.errors import QuorateError, Refused, Remedy, Suspicion, Unavailable
 from quorate.node.callers import Caller, DeviceCaller
+from quorate.node.committee import Committee
 from quorate.node.config import NodeConfig
 from quorate.node.keybook import KeyBook
 from quorate.node.log import LogFunction
@@ -39,7 +40,7 @@ class Services:
     """What offers are built on. `ensure(peer, shard)` waits for an instance with another node."""
 
     config: NodeConfig
-    identity: KeyPair
+    committee: Committee
     vault: Vault
     keybook: KeyBook
     pairs: Pairs
@@ -54,6 +55,11 @@ class Services:
     @property
     def me(self) -> str:
         return self.config.name
+
+    @property
+    def identity(self) -> KeyPair:
+        """Our keys in the present epoch. A session keeps those it was opened with."""
+        return self.committee.keys
 
 
 class Offer(Protocol):
@@ -144,7 +150,7 @@ async def partners_of(
     shard = shard_of(caller.account)
     others = [name for name in spec.parties if name != services.me]
     for name in others:
-        if name in services.config.committee:
+        if name in services.committee.names:
             await services.ensure(name, shard)
     found: dict[str, tuple[str, PairSetup]] = await services.worker(
         _take_pairs, services, caller, others, shard
@@ -157,7 +163,7 @@ def _take_pairs(
 ) -> dict[str, tuple[str, PairSetup]]:
     found = {}
     for name in others:
-        is_node = name in services.config.committee
+        is_node = name in services.committee.names
         peer, where = (name, shard) if is_node else (caller.peer, DEVICE_SHARD)
         me_and_it = [services.me, name]
         try:

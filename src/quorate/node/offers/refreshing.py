@@ -20,6 +20,7 @@ from quorate.node.offers.creation import claim_first_epoch, spare_key
 from quorate.node.offers.offer import JudgedOffer, Run, Services
 from quorate.session import Party, PublicKeys, Session, SessionSpec
 from quorate.sharing.change import Change, Standing
+from quorate.sharing.epochs import committee_epoch
 from quorate.sharing.refresh import DECLARATION, Refreshed, refresh_as_node
 from quorate.sharing.statements import to_sign
 from quorate.transport.host import Hosted
@@ -48,7 +49,7 @@ class RefreshOffer(JudgedOffer[tuple[Change, KeyRecord]]):
             raise Refused("the session is not about the key it asks to change", code="key", parties=me)
         if any(target.kind not in set(FactorKind) for target in change.targets):
             raise Refused("a factor is a device or a backup", code="payload", parties=me)
-        names = {target.name for target in change.targets} | {caller.name} | set(services.config.nodes)
+        names = {target.name for target in change.targets} | {caller.name} | set(services.committee.names)
         if set(spec.parties) != names:
             raise Refused("a refresh is between all nodes and all factors", code="parties", parties=me)
         return change, record
@@ -61,7 +62,7 @@ class RefreshOffer(JudgedOffer[tuple[Change, KeyRecord]]):
         pool = {key: await services.worker(spare_key, services, account, key) for key in change.pool}
         await services.worker(claim_first_epoch, services, record.key, change.core_hash)
         factors = {factor.name: factor.keys for factor in record.factors}
-        standing = Standing(record.network, record.account, 0, share, factors)
+        standing = Standing(record.network, record.account, committee_epoch(record.epoch), share, factors)
 
         async def run(party: Party) -> Refreshed:
             return await refresh_as_node(
