@@ -10,6 +10,8 @@ anything is sealed under it, survives a power cut from that moment, and is destr
 promise: old blocks on flash, copy-on-write snapshots, and somebody who restores this whole directory. See
 ``docs/protocols/vault.md`` for what bounds those.
 
+Scopes that belong together may lie in one file (`quorate.vault.bundles`), as ``bundle#position``.
+
 Several processes may share the directory; a key that one of them destroys is refused by all.
 """
 
@@ -27,7 +29,7 @@ from quorate.entropy import Rng
 from quorate.errors import Malformed, Unavailable
 from quorate.primitives.tags import Tag
 from quorate.primitives.transcript import digest
-from quorate.vault import files
+from quorate.vault import bundles, files
 from quorate.vault.seals import Seal
 from quorate.vault.steps import Step, no_step
 
@@ -53,14 +55,17 @@ class DataKeys:
         for room in (self._keys, self._drafts):
             files.make_private_directory(room)
         with files.locked(directory / "lock"):
-            self._sweep_drafts()
+            bundles.sweep(self._drafts, step)
             self._root = self._open_root(seal) if self._root_path.exists() else self._make_root(seal)
+        self._bundles = bundles.Bundles(self._bundle_path, self._drafts, self._root, rng, step)
 
     def cipher(self, scope: str, *, create: bool = False) -> AESGCM:
         """The AEAD under the data key of `scope`; `create` makes the key where none is.
 
-        Raises `Unavailable` when it was destroyed or never made.
+        Raises `Unavailable` when it was destroyed or never made. A key of a bundle is made by `make_bundle`.
         """
+        if bundles.is_member(scope):
+            return self._bundles.cipher(scope)
         path = self._path(scope)
         with self._lock:
             known = self._open.get(scope)
@@ -77,14 +82,26 @@ class DataKeys:
 
     def exists(self, scope: str) -> bool:
         """Whether rows of `scope` can be opened."""
+        if bundles.is_member(scope):
+            return self._bundles.exists(scope)
         path = self._path(scope)
         return path.exists() and not _tombstone(path).exists()
+
+    def make_bundle(self, bundle: str, count: int) -> list[AESGCM]:
+        """The AEADs of `count` new scopes ``bundle#0``, ``bundle#1``, ..., durably in one file."""
+        with self._lock, files.locked(self._directory / "lock"):
+            self._room(self._bundle_path(bundle))
+            return self._bundles.make(bundle, count)
 
     def destroy(self, scope: str, *, forever: bool) -> None:
         """Make everything sealed under `scope` unreadable, durably. Repeating it does nothing.
 
         `forever`: the scope never gets a key again. Without it a new, different key may be made later.
         """
+        if bundles.is_member(scope):
+            with self._lock, files.locked(self._directory / "lock"):
+                self._bundles.destroy(scope)
+            return
         path = self._path(scope)
         with self._lock:
             self._open.pop(scope, None)
@@ -113,6 +130,9 @@ class DataKeys:
         # Hashed: a scope may hold any character, and a directory of a million files wants 256 rooms.
         name = digest(Tag.VAULT_SCOPE, scope.encode()).hex()[:40]
         return self._keys / name[:2] / f"{name}.key"
+
+    def _bundle_path(self, bundle: str) -> Path:
+        return self._path(bundle).with_suffix(".bundle")
 
     def _load(self, scope: str, path: Path) -> AESGCM | None:
         if _tombstone(path).exists():
@@ -172,11 +192,6 @@ class DataKeys:
                 f"configure the seal {stored.kind}:"
             )
         return AESGCM(seal.unwrap(stored.box, _ROOT_CONTEXT))
-
-    def _sweep_drafts(self) -> None:
-        """A draft left by a crash is a key that nothing was ever sealed under."""
-        for draft in self._drafts.iterdir():
-            files.erase(draft, step=self._step)
 
 
 class _WrappedKey(Canonical, frozen=True):

@@ -62,6 +62,23 @@ def erase(path: Path, *, step: Step = no_step) -> None:
     sync_directory(path.parent)
 
 
+def replace(path: Path, data: bytes, *, room: Path, step: Step = no_step) -> None:
+    """`write_new`, and what stood there before is overwritten and gone when this returns.
+
+    `room` is a directory on the same file system for drafts. After a crash the old file is in place, or the
+    new one; in the room may be a draft, or the old file: under a second name if it is still in place, and
+    otherwise to be erased. The caller serialises writers.
+    """
+    old = room / f"{path.name}.old"
+    if path.exists():
+        old.unlink(missing_ok=True)
+        step("name old file")
+        old.hardlink_to(path)
+        sync_directory(room)
+    write_new(path, data, draft=room / path.name, step=step)
+    erase(old, step=step)
+
+
 def read_small(path: Path) -> bytes:
     """The bytes of a small file. Raises `FileNotFoundError`, `Unavailable`, `LimitExceeded`."""
     try:

@@ -93,4 +93,25 @@ MIGRATIONS: Final[tuple[Migration, ...]] = (
                 scope TEXT NOT NULL, id TEXT NOT NULL, value BLOB NOT NULL, PRIMARY KEY (scope, id))""",
         ),
     ),
+    Migration(
+        "pool of committee keys",
+        (
+            """CREATE TABLE pool_batches (
+                curve TEXT NOT NULL, batch BIGINT NOT NULL, count INTEGER NOT NULL, state TEXT NOT NULL,
+                PRIMARY KEY (curve, batch))""",
+            # `account` and `commitment` in hex, empty until voted on; the rest says when, and what for.
+            """CREATE TABLE pool_keys (
+                curve TEXT NOT NULL, batch BIGINT NOT NULL, position INTEGER NOT NULL, key_id TEXT NOT NULL,
+                state TEXT NOT NULL, account TEXT NOT NULL DEFAULT '', commitment TEXT NOT NULL DEFAULT '',
+                signed DOUBLE PRECISION NOT NULL DEFAULT 0, committed DOUBLE PRECISION NOT NULL DEFAULT 0,
+                locked INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (curve, batch, position))""",
+            "CREATE INDEX pool_keys_by_id ON pool_keys (key_id)",
+            "CREATE INDEX pool_keys_by_state ON pool_keys (curve, state, batch, position)",
+            "CREATE INDEX pool_keys_by_account ON pool_keys (account, signed)",
+            "CREATE INDEX pool_keys_by_time ON pool_keys (signed)",
+            """CREATE TABLE pool_parts (
+                curve TEXT NOT NULL, batch BIGINT NOT NULL, position INTEGER NOT NULL, epoch BIGINT NOT NULL,
+                body BLOB NOT NULL, PRIMARY KEY (curve, batch, position, epoch))""",
+        ),
+    ),
 )

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from quorate.encoding import encode
 from quorate.entropy import Rng
@@ -73,13 +74,16 @@ class Rows:
 
     def seal(self, place: Place, value: bytes) -> bytes:
         """`value` sealed to `place`; makes its data key where there is none yet."""
-        if len(value) > MAX_ROW_BYTES:
-            raise LimitExceeded(f"a row holds at most {MAX_ROW_BYTES} bytes, not {len(value)}")
         with self.storage.transaction() as tx:
             if tx.query_one("SELECT scope FROM erasures WHERE scope = ?", (place.sealed_under,)):
                 # Sealed now, it would be lost with the old data key when this transaction commits.
                 raise LocalError(f"{place.sealed_under} is being erased; store into it afterwards")
-        cipher = self.data_keys.cipher(place.sealed_under, create=True)
+        return self.seal_with(self.data_keys.cipher(place.sealed_under, create=True), place, value)
+
+    def seal_with(self, cipher: AESGCM, place: Place, value: bytes) -> bytes:
+        """`value` sealed to `place` under its data key, which the caller has just made."""
+        if len(value) > MAX_ROW_BYTES:
+            raise LimitExceeded(f"a row holds at most {MAX_ROW_BYTES} bytes, not {len(value)}")
         nonce = self.rng(_NONCE_BYTES)
         return _VERSION + nonce + cipher.encrypt(nonce, value, place.binding())
 

@@ -3,7 +3,8 @@
 `Vault.open` puts the pieces together: a database named by a URL, a directory of data keys and the generation
 outside it, and the seal that locks the directory. It finishes erasures that a crash interrupted, and if the
 database was restored from an older copy it burns every presignature, retires every OT instance, drops every
-journal, and raises `rolled_back`, which the caller lowers after reading the heads of its accounts.
+journal, votes on no pool key that looks free, and raises `rolled_back`, which the caller lowers after reading
+the heads of its accounts.
 
 Synchronous and thread-safe; callers with an event loop use a worker thread. ``with vault.transaction():``
 joins several calls into one durable unit. Everything is documented in ``docs/protocols/vault.md``.
@@ -21,6 +22,7 @@ from quorate.vault.generation import Generation
 from quorate.vault.instances import Instances
 from quorate.vault.journal import VaultJournal
 from quorate.vault.onetime import Presignatures, burn_all
+from quorate.vault.pool import Pool
 from quorate.vault.records import Records
 from quorate.vault.rows import Place, Rows
 from quorate.vault.seals import Seal
@@ -46,6 +48,7 @@ class Vault:
         self.journal = VaultJournal(rows)
         self.records = Records(rows)
         self.slots = Slots(rows)
+        self.pool = Pool(rows)
         self.generation.open(rng=rng, discard=self._discard)
         rows.finish_erasures()
 
@@ -129,3 +132,4 @@ class Vault:
         burn_all(tx)
         self.instances.retire_all(tx, reason)
         self.journal.drop_all(tx)
+        self.pool.forget(tx)
