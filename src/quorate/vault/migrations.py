@@ -104,7 +104,7 @@ MIGRATIONS: Final[tuple[Migration, ...]] = (
                 curve TEXT NOT NULL, batch BIGINT NOT NULL, position INTEGER NOT NULL, key_id TEXT NOT NULL,
                 state TEXT NOT NULL, account TEXT NOT NULL DEFAULT '', commitment TEXT NOT NULL DEFAULT '',
                 signed DOUBLE PRECISION NOT NULL DEFAULT 0, committed DOUBLE PRECISION NOT NULL DEFAULT 0,
-                locked INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (curve, batch, position))""",
+                apart INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (curve, batch, position))""",
             "CREATE INDEX pool_keys_by_id ON pool_keys (key_id)",
             "CREATE INDEX pool_keys_by_state ON pool_keys (curve, state, batch, position)",
             "CREATE INDEX pool_keys_by_account ON pool_keys (account, signed)",
@@ -112,6 +112,24 @@ MIGRATIONS: Final[tuple[Migration, ...]] = (
             """CREATE TABLE pool_parts (
                 curve TEXT NOT NULL, batch BIGINT NOT NULL, position INTEGER NOT NULL, epoch BIGINT NOT NULL,
                 body BLOB NOT NULL, PRIMARY KEY (curve, batch, position, epoch))""",
+        ),
+    ),
+    Migration(
+        "links between nodes",
+        (
+            """CREATE TABLE outbox (
+                peer TEXT NOT NULL, number BIGINT NOT NULL, topic TEXT NOT NULL, session TEXT NOT NULL,
+                size INTEGER NOT NULL, body BLOB NOT NULL, PRIMARY KEY (peer, number))""",
+            "CREATE INDEX outbox_of_session ON outbox (session, peer)",
+            # One row a peer: the last number given out, and how much waits.
+            """CREATE TABLE outbox_ends (
+                peer TEXT NOT NULL PRIMARY KEY, last BIGINT NOT NULL, parcels INTEGER NOT NULL,
+                size BIGINT NOT NULL)""",
+            """CREATE TABLE standing_sessions (
+                session TEXT NOT NULL PRIMARY KEY, state TEXT NOT NULL, spec BLOB NOT NULL,
+                since DOUBLE PRECISION NOT NULL)""",
+            """CREATE TABLE standing_done (
+                session TEXT NOT NULL, peer TEXT NOT NULL, PRIMARY KEY (session, peer))""",
         ),
     ),
 )

@@ -22,12 +22,14 @@ from quorate.vault.generation import Generation
 from quorate.vault.instances import Instances
 from quorate.vault.journal import VaultJournal
 from quorate.vault.onetime import Presignatures, burn_all
+from quorate.vault.outbox import Outbox
 from quorate.vault.pool import Pool
 from quorate.vault.records import Records
 from quorate.vault.rows import Place, Rows
 from quorate.vault.seals import Seal
 from quorate.vault.shares import Shares
 from quorate.vault.slots import Slots
+from quorate.vault.standing import Standing
 from quorate.vault.steps import Step, no_step
 from quorate.vault.storage import Storage, Transaction, open_storage
 
@@ -46,6 +48,8 @@ class Vault:
         self.presignatures = Presignatures(rows)
         self.instances = Instances(rows)
         self.journal = VaultJournal(rows)
+        self.standing = Standing(rows)
+        self.outbox = Outbox(rows)
         self.records = Records(rows)
         self.slots = Slots(rows)
         self.pool = Pool(rows)
@@ -132,4 +136,6 @@ class Vault:
         burn_all(tx)
         self.instances.retire_all(tx, reason)
         self.journal.drop_all(tx)
+        self.standing.drop_all(tx)
+        self.outbox.drop_all(tx)
         self.pool.forget(tx)
