@@ -258,18 +258,29 @@ class Party:
         reason: str,
         *,
         step: str = "",
+        beside: Iterable[Exhibit] = (),
     ) -> None:
-        """Note what `blame` would raise, and go on: for tolerant protocols. The first of a party is kept."""
+        """Note what `blame` would raise, and go on: for tolerant protocols. The first of a party is kept.
+
+        `beside` are exhibits from elsewhere: what another party passed on, or signed, and without which the
+        offence does not show.
+        """
         if not self._core.declaration.tolerant:
             raise ValueError(f"{self._core.declaration.name} is not tolerant: blame ends it")
         if offender not in self._core.deviations:
             kinds = kind if isinstance(kind, tuple) else (kind,)
-            self._core.deviations[offender] = self._blamed(kinds, [offender], reason, step)
+            self._core.deviations[offender] = self._blamed(kinds, [offender], reason, step, beside)
 
     def _blamed(
-        self, kinds: tuple[type[Message], ...], guilty: Sequence[PartyId], reason: str, step: str
+        self,
+        kinds: tuple[type[Message], ...],
+        guilty: Sequence[PartyId],
+        reason: str,
+        step: str,
+        beside: Iterable[Exhibit] = (),
     ) -> Blame:
         exhibits = [exhibit for party in guilty for kind in kinds for exhibit in self._exhibits(kind, party)]
+        exhibits += beside
         return Blame(
             f"{', '.join(guilty)}: {reason}",
             parties=guilty,
