@@ -45,6 +45,8 @@ _COMBINE_POINT: Final = 0.23
 _MULTIPLY_CALL: Final = 6.0
 _MULTIPLY_BIT: Final = 0.17
 _BUCKETS_START: Final = 60.0
+_BUCKETS_FROM: Final = 10
+"""Points below which buckets never pay: for a few, choosing would cost as much as multiplying."""
 
 
 class Secp256k1Point(Point):
@@ -253,12 +255,13 @@ class Secp256k1Group(Group):
                 factors.append(weight)
         if not handles:
             return self.identity
-        bits = max(factors).bit_length()
-        single = sum(_MULTIPLY_CALL + _MULTIPLY_BIT * min(f.bit_length(), 128) for f in factors)
-        window, bucketed = window_for(len(handles), bits, call=_COMBINE_CALL, addition=_COMBINE_POINT)
-        if single <= bucketed + _BUCKETS_START:
-            return self.combine([self._times(h, f) for h, f in zip(handles, factors, strict=True)])
-        return self._by_buckets(handles, factors, bits, window)
+        if len(handles) >= _BUCKETS_FROM:
+            bits = max(factors).bit_length()
+            single = sum(_MULTIPLY_CALL + _MULTIPLY_BIT * min(f.bit_length(), 128) for f in factors)
+            window, bucketed = window_for(len(handles), bits, call=_COMBINE_CALL, addition=_COMBINE_POINT)
+            if bucketed + _BUCKETS_START < single:
+                return self._by_buckets(handles, factors, bits, window)
+        return self.combine([self._times(h, f) for h, f in zip(handles, factors, strict=True)])
 
     def _times(self, handle: Any, factor: int) -> Any:
         """The handle of factor times a point, in variable time; 0 < factor < order."""
