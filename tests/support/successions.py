@@ -16,6 +16,8 @@ from quorate.account.committee import (
 from quorate.entropy import system_rng
 from quorate.node.identity import NodeKeys
 from quorate.session import KeyPair
+from quorate.sharing.generation import CommitteeKey
+from quorate.sharing.polynomial import Polynomial, interpolate
 from quorate.testing.committee import LocalCommittee
 
 
@@ -56,3 +58,41 @@ def renewal(
     record = next_record(parent, fresh, degree=degree)
     old = {name: committee.nodes[name].identity for name in parent.names if name in committee.nodes}
     return succession(record, old), activation(record, fresh)
+
+
+def reshare_by_hand(
+    committee: LocalCommittee,
+    change: Succession,
+    proof: Activation,
+    *,
+    switch: Sequence[str] | None = None,
+    without_share: Sequence[str] = (),
+    live: bool = True,
+) -> None:
+    """What nodes come to by resharing, worked out by a test that has all shares; then the switch at `switch`.
+
+    Everything in between (staging, the one write) is the product's own.
+    """
+    record = change.record
+    nodes = committee.nodes
+    old = next(node.committee.record for node in nodes.values() if node.committee.is_member)
+    holdings = nodes[old.names[-1]].keybook.holdings()
+    for holding in holdings:
+        group, access = holding.record.group, holding.record.access
+        shares = {
+            access.nodes[name]: nodes[name].keybook.share(holding.record).share.reveal()
+            for name in old.names
+            if name in nodes
+        }
+        some = dict(list(shares.items())[: old.degree + 1])
+        secret = interpolate(group, some)
+        polynomial = Polynomial.random(group, record.degree, system_rng, constant=secret)
+        key = CommitteeKey(holding.label, record.names, polynomial.commit())
+        for x, name in enumerate(record.names, 1):
+            if name in nodes:
+                own = None if name in without_share else polynomial.at(x)
+                nodes[name].carrying.stage(record, holding, key, own, live=live)
+    for name in nodes if switch is None else switch:
+        nodes[name].carrying.switch([change], proof)
+    if switch is None or switch:
+        committee.follow(record)

@@ -12,6 +12,7 @@ from typing import Annotated, Final
 import msgspec
 
 from quorate.account import KeyRecord
+from quorate.account.carrying import Holding
 from quorate.encoding import Canonical, decode, encode
 from quorate.errors import AlreadyUsed, LimitExceeded, Refused, Remedy, Unavailable
 from quorate.node.callers import Caller, DeviceCaller
@@ -24,12 +25,18 @@ from quorate.node.limits import (
 )
 from quorate.session import SessionSpec
 from quorate.sharing.access import NotAuthorised, NotExact
-from quorate.sharing.epochs import committee_epoch
+from quorate.sharing.epochs import committee_epoch, epoch_number, user_epoch
 from quorate.sharing.keyshare import KeyShare
 from quorate.vault import Vault
 from quorate.vault.rows import Place
+from quorate.vault.shares import ShareState
 
 POOL_TABLE: Final = "pool"
+
+FIRST_EPOCH: Final = "first-epoch"
+"""The write-once slots of the one way in which a formed key becomes live: `PLAIN`, or a refresh's request."""
+
+PLAIN: Final = b"plain"
 
 _RECORD: Final = "key"
 _STAGED: Final = "key-staged"
@@ -159,8 +166,9 @@ class KeyBook:
         if self.is_live(key):
             return
         with self._vault.transaction():
-            for epoch in self._vault.shares.epochs(key.hex()):
-                self._vault.shares.discard(key.hex(), epoch)
+            for epoch, state in self._vault.shares.epochs(key.hex()).items():
+                if state is ShareState.PENDING:
+                    self._vault.shares.discard(key.hex(), epoch)
                 self._unstage(key, epoch)
             self._settle(account, key)
 
@@ -196,6 +204,55 @@ class KeyBook:
             self._vault.shares.activate(key, record.epoch)
             self._settle(record.account, record.key)
 
+    # --- from one committee epoch to the next (`quorate.node.carrying`) -------------------------------
+
+    def holdings(self) -> list[Holding]:
+        """What is carried to another committee: every live key, and what waits to become live."""
+        live = {entry.name: decode(KeyRecord, entry.value) for entry in self._vault.records.list(_RECORD)}
+        waiting: dict[str, Staged] = {}
+        for entry in self._vault.records.list(_STAGED):
+            staged = decode(Staged, entry.value)
+            key = staged.record.key.hex()
+            if key in live:
+                if staged.record == live[key]:
+                    waiting[key] = staged
+            elif not self._is_past(staged.record) and (
+                key not in waiting or waiting[key].record.epoch < staged.record.epoch
+            ):
+                waiting[key] = staged
+        nothing = {key: Staged(record, bytes(32)) for key, record in live.items()}
+        found = {**nothing, **waiting}
+        return [Holding(s.record, s.statement, s.made_in) for _, s in sorted(found.items())]
+
+    def carry(self, holding: Holding, *, live: bool) -> None:
+        """Part of the switch: a holding takes its place in the new epoch, live if it was, or if `live`."""
+        record = holding.record
+        key = record.key.hex()
+        known = self._vault.records.get(_RECORD, key)
+        has_share = record.epoch in self._vault.shares.epochs(key)
+        staged = encode(Staged(record, holding.statement, holding.made_in))
+        self._vault.records.put(_STAGED, f"{key}/{record.epoch}", staged, expected=0)
+        if known is None and not live:
+            return
+        self._vault.records.put(_RECORD, key, encode(record), expected=0 if known is None else known.version)
+        if known is None:
+            self._vault.records.put(_index(record.account), key, b"", expected=0)
+        if has_share:
+            self._vault.shares.activate(key, record.epoch)
+
+    def leave_behind(self, committee: int) -> None:
+        """Part of the switch: erase all shares of earlier committee epochs, forget what was not carried."""
+        for kind in (_STAGED, _RECORD):
+            for entry in self._vault.records.list(kind):
+                found = (
+                    decode(Staged, entry.value).record if kind == _STAGED else decode(KeyRecord, entry.value)
+                )
+                if committee_epoch(found.epoch) < committee:
+                    self._vault.records.delete(kind, entry.name, expected=entry.version)
+                    if kind == _RECORD:
+                        self._unlist(found)
+        self._vault.shares.leave(epoch_number(committee, 0))
+
     def authorise(self, caller: Caller, spec: SessionSpec) -> KeyRecord:
         """The record of the key that `caller` may use with exactly these signers. Raises `Refused`."""
         record = self.record(spec.key)
@@ -217,6 +274,17 @@ class KeyBook:
         if not record.agrees_with(spec):
             raise Refused("the parties' keys are not those of the record", code="roster", parties=me)
         return record
+
+    def _is_past(self, record: KeyRecord) -> bool:
+        """Whether a refresh has begun that takes this epoch's place before it is live."""
+        way = self._vault.slots.read(FIRST_EPOCH, record.key.hex())
+        return user_epoch(record.epoch) == 0 and way not in (None, PLAIN)
+
+    def _unlist(self, record: KeyRecord) -> None:
+        kind, key = _index(record.account), record.key.hex()
+        found = self._vault.records.get(kind, key)
+        if found is not None:
+            self._vault.records.delete(kind, key, expected=found.version)
 
     def _unstage(self, key: bytes, epoch: int) -> None:
         name = f"{key.hex()}/{epoch}"

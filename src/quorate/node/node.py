@@ -25,6 +25,7 @@ from quorate.errors import LimitExceeded, Missing, QuorateError, Refused, Remedy
 from quorate.groups import SECP256K1
 from quorate.identity import Login, NetworkLogin
 from quorate.node.callers import Caller, DeviceCaller, identify, roster_of
+from quorate.node.carrying import Carrying
 from quorate.node.challenges import Challenges
 from quorate.node.committee import Committee
 from quorate.node.config import NodeConfig
@@ -82,6 +83,7 @@ class Node:
         self.log = log or Log(config.name)
         self.challenges = Challenges(rng, clock)
         self.keybook = KeyBook(config.name, vault)
+        self.carrying = Carrying(config.name, vault, self.keybook, self.committee)
         self.chains = Chains(config.chains)
         self.login: Login = login or NetworkLogin(config.network, config.network_key)
         self.pairs = Pairs(config.name, vault, self.committee, clock, self.log, self.worker)

@@ -10,6 +10,7 @@ import asyncio
 import io
 from pathlib import Path
 
+from quorate.account.committee import CommitteeRecord
 from quorate.clock import Clock, unix_time
 from quorate.entropy import Rng, system_rng
 from quorate.identity import issue_token
@@ -25,7 +26,10 @@ from quorate.vault.seals import KeyFileSeal
 
 
 class LocalCommittee:
-    """`size` nodes sharing by `degree`, each with a directory under `home`. Close it when done."""
+    """`size` nodes sharing by `degree`, each with a directory under `home`. Close it when done.
+
+    `names`, `quorums` and `identities` are those of the present committee, as far as `follow` was told.
+    """
 
     def __init__(
         self,
@@ -51,9 +55,9 @@ class LocalCommittee:
         self._serving: set[asyncio.Task[None]] = set()
         self.identities: dict[str, PublicKeys] = {}
         for name in self.names:
-            vault = self._open_vault(name)
-            self.identities[name] = own_identity(vault, rng).public
-            vault.close()
+            self.identities[name] = self._make_identity(name)
+        self._founders = dict(self.identities)
+        self._first_quorums = self.quorums
         for name in self.names:
             self.start(name)
 
@@ -69,10 +73,10 @@ class LocalCommittee:
             keys=self.home / name / "keys",
             seal="",
             committee={
-                peer: Peer(peer, "memory:", self.identities[peer].to_bytes().hex()) for peer in self.names
+                peer: Peer(peer, "memory:", keys.to_bytes().hex()) for peer, keys in self._founders.items()
             },
-            identities=self.identities,
-            quorums=self.quorums,
+            identities=self._founders,
+            quorums=self._first_quorums,
             allow_blind=self._allow_blind,
             shards_ahead=0,
             background_cpu=1.0,
@@ -87,6 +91,16 @@ class LocalCommittee:
             rng=self._rng,
         )
         self.down.discard(name)
+
+    def add(self, name: str) -> PublicKeys:
+        """Start a node that waits to be taken in; gives its identity."""
+        identity = self._make_identity(name)
+        self.start(name)
+        return identity
+
+    def follow(self, record: CommitteeRecord) -> None:
+        """The nodes' committee is now this one."""
+        self.names, self.quorums, self.identities = record.names, record.quorums, record.identities
 
     async def stop(self, name: str) -> None:
         """Stop one node; its directory stays."""
@@ -117,6 +131,13 @@ class LocalCommittee:
     async def _serve(self, name: str, channel: MemoryChannel) -> None:
         await self.nodes[name].serve(channel)
         await channel.close()
+
+    def _make_identity(self, name: str) -> PublicKeys:
+        vault = self._open_vault(name)
+        try:
+            return own_identity(vault, self._rng).public
+        finally:
+            vault.close()
 
     def _storage(self, name: str) -> str:
         return f"sqlite:///{self.home / name / 'node.db'}"

@@ -136,6 +136,25 @@ class Shares:
             self._supersede(tx, key, list(self._locked_states(tx, key)))
             self._rows.generation.advance(tx)
 
+    def leave(self, below: int) -> int:
+        """Erase every share of an epoch lower than `below`, of all keys; gives their number.
+
+        For the transaction of a change of committee, after `activate` for what was reshared: the rest is of
+        use to nobody any more.
+        """
+        with self._rows.storage.transaction() as tx:
+            found = tx.query(
+                "SELECT key_id, epoch FROM shares WHERE epoch < ? AND state <> 'superseded' "
+                "ORDER BY key_id, epoch",
+                (below,),
+                for_update=True,
+            )
+            for key, epoch in found:
+                self._supersede(tx, key, [int(epoch)])
+            if found:
+                self._rows.generation.advance(tx)
+        return len(found)
+
     def _active(self, tx: Transaction, key: str) -> int | None:
         found = tx.query_one("SELECT epoch FROM shares WHERE key_id = ? AND state = 'active'", (key,))
         return None if found is None else int(found[0])

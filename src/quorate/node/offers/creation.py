@@ -17,7 +17,7 @@ from quorate.encoding import decode
 from quorate.errors import Malformed, ProofRejected, Refused
 from quorate.groups import group_named
 from quorate.node.callers import Caller, DeviceCaller
-from quorate.node.keybook import pool_place
+from quorate.node.keybook import FIRST_EPOCH, PLAIN, pool_place
 from quorate.node.offers.offer import JudgedOffer, Run, Services
 from quorate.session import Party, PublicKeys, Session, SessionSpec
 from quorate.sharing.epochs import epoch_number, user_epoch
@@ -25,9 +25,6 @@ from quorate.sharing.formation import DECLARATION, FormationRequest, Formed, for
 from quorate.sharing.generation import GeneratedKey
 from quorate.sharing.statements import KeyFormed, KeyLive, Prepared, to_sign, verify_certificate
 from quorate.transport.host import Hosted
-
-FIRST_EPOCH: Final = "first-epoch"
-PLAIN: Final = b"plain"
 
 CURVES: Final = ("secp256k1",)
 """Curves that wallets are formed on so far."""
