@@ -7,6 +7,7 @@ from typing import Any
 
 from tests.unit.session.table import Table
 
+from quorate.encoding import decode, encode
 from quorate.entropy import SeededRng
 from quorate.groups import Group, Point, Scalar
 from quorate.groups.toy import TOY_GROUP
@@ -195,7 +196,7 @@ class Circle:
         (finding,) = convict(blame, table.spec, table.roster, DECLARATION, table.group)
         if finding.offence is not Offence.STATEMENT:
             return finding.offence.value
-        exhibits = [Exhibit(*_parts(data)) for data in blame.evidence]
+        exhibits = [decode(Exhibit, data) for data in blame.evidence]
         shown = [examine(exhibit, table.spec, table.roster, DECLARATION, table.group) for exhibit in exhibits]
         return offence(
             self.setting,
@@ -203,22 +204,14 @@ class Circle:
             offender,
             shown,
             session=table.spec.id,
+            path=self.dealer,
             identities=table.roster,
             constants=self.constants,
         )
 
 
-def _parts(data: bytes) -> tuple[bytes, bytes]:
-    import msgspec
-
-    envelope, opening = msgspec.msgpack.decode(data)
-    return envelope, opening
-
-
 def setting_of(table: Table, dealer: str, nodes: Sequence[str], quorums: Quorums, count: int) -> Setting:
     """The setting of a sharing at the root of a table's session, without a seat."""
-    from quorate.encoding import encode
-
     quorum = (quorums.nodes, quorums.degree, quorums.liars, quorums.away)
     agreed = (dealer, dealer, table.group.name, tuple(nodes), quorum, count)
     session = digest(Tag.AVSS_SESSION, table.spec.id, encode(agreed))

@@ -30,23 +30,23 @@ def offence(
     shown: Iterable[tuple[Slot, Message]],
     *,
     session: bytes,
+    path: Path,
     identities: Mapping[PartyId, PublicIdentity],
     constants: Sequence[Point] | None = None,
 ) -> str:
     """What these messages prove against `offender`. Raises `ProofRejected` if they prove nothing.
 
-    All are of one sharing, whose setting is given; `session` is the session's id. A wrong point is shown with
-    the dealing that it is not on.
+    `session` is the session's id and `path` that of this sharing in it: what was said elsewhere is no part of
+    it. A wrong point is shown with the dealing that it is not on.
     """
-    said = list(shown)
-    paths = {slot.path for slot, _ in said}
+    said = [(slot, message) for slot, message in shown if slot.path == path]
     dealings = {
         digest_of(setting, message): message
         for slot, message in said
         if isinstance(message, Dealing) and slot.sender == dealer
     }
     for slot, message in said:
-        if slot.sender == offender and len(paths) == 1:
+        if slot.sender == offender:
             try:
                 _check(setting, dealer, slot, message, dealings, session, identities, constants)
             except (ProofRejected, Malformed) as error:

@@ -14,7 +14,6 @@ common knowledge. Deterministic given the session's seed and the order of arriva
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from quorate.errors import Malformed, ProofRejected
@@ -25,60 +24,9 @@ from quorate.sharing.avss import bivariate, commitments, judging
 from quorate.sharing.avss.bivariate import Row
 from quorate.sharing.avss.certificate import ReadyCertificate, statement
 from quorate.sharing.avss.commitments import Columns, Folded
+from quorate.sharing.avss.dealt import Dealt, Held, Vote, Votes
 from quorate.sharing.avss.messages import Dealing, Echo, Get, Matrix, Ready, Send
 from quorate.sharing.avss.setting import Setting
-from quorate.sharing.polynomial import Commitment
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Dealt:
-    """A completed sharing as one receiver has it.
-
-    `columns[l][k]` is the commitment to coefficient l of the polynomial on which the shares of secret k lie;
-    `gaps` the secrets that the dealer says it lacks: what was dealt in their place is worth nothing.
-    """
-
-    dealer: PartyId
-    digest: bytes
-    shares: Secret[tuple[int, ...]]
-    columns: Columns
-    gaps: tuple[int, ...]
-    certificate: ReadyCertificate
-
-    def commitment(self, index: int) -> Commitment:
-        """The public polynomial of one secret; its constant is the secret in the exponent."""
-        return Commitment(tuple(column[index] for column in self.columns))
-
-    @property
-    def commitments(self) -> tuple[Commitment, ...]:
-        """All of them."""
-        return tuple(self.commitment(index) for index in range(len(self.columns[0])))
-
-
-@dataclass(slots=True, eq=False, repr=False)
-class _Held:
-    """A dealing whose matrix we have, by its digest: what was found out about it so far."""
-
-    digest: bytes
-    dealing: Dealing
-    envelope: bytes
-    folded: Folded | None = None
-    public: Columns | None = None
-    row: Row | None = None
-
-
-@dataclass(slots=True, eq=False, repr=False)
-class _Vote:
-    """An echo or a ready; `checked` once its values are known to be right."""
-
-    digest: bytes
-    values: bytes
-    signature: bytes = b""
-    checked: bool = False
-
-
-_Votes = dict[PartyId, _Vote | None]
-"""By sender, in order of arrival; None for one that was refused."""
 
 
 class Sharing:
@@ -113,9 +61,9 @@ class Sharing:
         self._dealing_came = self._row_came = self._echoed = self._readied = False
         self._offer: bytes | None = None
         self._row: bytes | None = None
-        self._held: dict[bytes, _Held] = {}
-        self._echoes: _Votes = {}
-        self._readies: _Votes = {}
+        self._held: dict[bytes, Held] = {}
+        self._echoes: Votes = {}
+        self._readies: Votes = {}
         self._wanted: bytes | None = None
         self._asked: list[PartyId] = []
         self._told: list[PartyId] = []
@@ -159,7 +107,8 @@ class Sharing:
     def _keep_own(self, dealing: Dealing, public: Columns, coefficients: Sequence[Sequence[int]]) -> None:
         # our own row needs no check, and against it every point is compared without folding
         self._dealing_came = self._row_came = True
-        held = _Held(commitments.digest_of(self.setting, dealing), dealing, self._party.own_envelope(Dealing))
+        digest = commitments.digest_of(self.setting, dealing)
+        held = Held(self.setting, digest, dealing, self._party.own_envelope(Dealing))
         held.public = public
         held.row = Row.of(self.setting.group, len(self.setting.nodes), coefficients)
         self._held[held.digest] = held
@@ -203,7 +152,9 @@ class Sharing:
             return
         digest = commitments.digest_of(self.setting, dealing)
         if digest not in self._held:
-            self._held[digest] = _Held(digest, dealing, self._party.envelopes(Dealing)[self.dealer])
+            self._held[digest] = Held(
+                self.setting, digest, dealing, self._party.envelopes(Dealing)[self.dealer]
+            )
         self._offer = digest
         self._vouch()
         self._go_on(digest)
@@ -243,7 +194,7 @@ class Sharing:
         if all(self._may_lack(index) for index in commitments.gaps_of(setting, held.dealing)):
             self._echo(held)
 
-    def _echo(self, held: _Held) -> None:
+    def _echo(self, held: Held) -> None:
         row = held.row
         if row is None or self._echoed:
             return
@@ -251,7 +202,7 @@ class Sharing:
         for x, node in enumerate(self.setting.nodes, 1):
             if node != self._party.me:
                 self._party.send(node, Echo(held.digest, row.at(x)))
-        self._echoes[self._party.me] = _Vote(held.digest, row.at(self._point), checked=True)
+        self._echoes[self._party.me] = Vote(held.digest, row.at(self._point), checked=True)
         self._go_on(held.digest)
 
     # --- 3. to 5. echoes and readies -------------------------------------------------------------------
@@ -261,7 +212,7 @@ class Sharing:
             return
         self._echoes[sender] = None
         if self._has_length(sender, echo):
-            self._echoes[sender] = _Vote(echo.digest, echo.values)
+            self._echoes[sender] = Vote(echo.digest, echo.values)
             self._go_on(echo.digest)
 
     def _take_ready(self, sender: PartyId, ready: Ready) -> None:
@@ -275,7 +226,7 @@ class Sharing:
         except ProofRejected:
             self._party.accuse(Ready, sender, "its ready is not signed", step="4")
             return
-        self._readies[sender] = _Vote(ready.digest, ready.values, ready.signature)
+        self._readies[sender] = Vote(ready.digest, ready.values, ready.signature)
         self._go_on(ready.digest)
 
     def _has_length(self, sender: PartyId, vote: Echo | Ready) -> bool:
@@ -305,18 +256,18 @@ class Sharing:
         if len(readies) >= self.setting.ready:
             self._complete(held, readies)
 
-    def _reaches(self, echoes: dict[PartyId, _Vote], readies: dict[PartyId, _Vote]) -> bool:
+    def _reaches(self, echoes: dict[PartyId, Vote], readies: dict[PartyId, Vote]) -> bool:
         return len(echoes) >= self.setting.echo or len(readies) >= self.setting.amplify
 
-    def _said(self, votes: _Votes, digest: bytes) -> dict[PartyId, _Vote]:
+    def _said(self, votes: Votes, digest: bytes) -> dict[PartyId, Vote]:
         return {name: vote for name, vote in votes.items() if vote is not None and vote.digest == digest}
 
-    def _true(self, held: _Held, kind: type[Echo | Ready], votes: _Votes) -> dict[PartyId, _Vote]:
+    def _true(self, held: Held, kind: type[Echo | Ready], votes: Votes) -> dict[PartyId, Vote]:
         """The votes for a digest whose values are right; who sent others is accused, once."""
         found = {}
         for sender, vote in self._said(votes, held.digest).items():
             if not vote.checked:
-                reason = self._wrong(held, sender, vote.values)
+                reason = held.wrong(self._point, self.setting.point(sender), vote.values)
                 if reason:
                     votes[sender] = None
                     self._accuse_of_values(held, kind, sender, reason)
@@ -325,39 +276,12 @@ class Sharing:
             found[sender] = vote
         return found
 
-    def _wrong(self, held: _Held, sender: PartyId, values: bytes) -> str:
-        """What is wrong with the values of a vote; nothing if they are right.
-
-        Who has its own row knows what others must send: phi(i, m) = phi(m, i). Comparing bytes costs nothing;
-        a difference is checked in the exponent before anybody is accused.
-        """
-        setting, x, y = self.setting, self._point, self.setting.point(sender)
-        try:
-            if held.row is not None:
-                expected = held.row.at(y)
-                if values == expected:
-                    return ""
-                size = setting.group.scalar_length
-                index = next(
-                    k
-                    for k in range(setting.count)
-                    if values[k * size :][:size] != expected[k * size :][:size]
-                )
-                given = values[index * size :][:size]
-                commitments.check_one(setting, held.dealing.matrix, index, x, y, given)
-                # It is our own row that is wrong, which has passed its check with probability 2^-128.
-            elif held.folded is not None:
-                held.folded.check_values(x, y, setting.group.read_scalars(values, setting.count))
-        except (Malformed, ProofRejected) as error:
-            return str(error)
-        return ""
-
-    def _accuse_of_values(self, held: _Held, kind: type[Echo | Ready], sender: PartyId, reason: str) -> None:
+    def _accuse_of_values(self, held: Held, kind: type[Echo | Ready], sender: PartyId, reason: str) -> None:
         # without the dealing, which is another's message, nobody could tell that the values are wrong
         dealing = Exhibit(held.envelope, b"")
         self._party.accuse(kind, sender, f"its point is wrong: {reason}", step="3", beside=[dealing])
 
-    def _send_ready(self, held: _Held, voters: dict[PartyId, _Vote]) -> None:
+    def _send_ready(self, held: Held, voters: dict[PartyId, Vote]) -> None:
         setting, group = self.setting, self.setting.group
         if held.row is None:
             points = {
@@ -370,10 +294,10 @@ class Sharing:
         for x, node in enumerate(setting.nodes, 1):
             if node != self._party.me:
                 self._party.send(node, Ready(held.digest, held.row.at(x), signature))
-        own = _Vote(held.digest, held.row.at(self._point), signature, checked=True)
+        own = Vote(held.digest, held.row.at(self._point), signature, checked=True)
         self._readies[self._party.me] = own
 
-    def _complete(self, held: _Held, readies: dict[PartyId, _Vote]) -> None:
+    def _complete(self, held: Held, readies: dict[PartyId, Vote]) -> None:
         public = held.public if held.folded is None else held.folded.public
         if held.row is None or public is None:  # pragma: no cover - our own ready counts, and needs both
             return
@@ -387,12 +311,12 @@ class Sharing:
             ReadyCertificate(held.digest, tuple((name, readies[name].signature) for name in signers)),
         )
         # nothing is counted any more: what remains is the envelope, for those who ask for it
-        self._held = {held.digest: _Held(held.digest, held.dealing, held.envelope)}
+        self._held = {held.digest: Held(self.setting, held.digest, held.dealing, held.envelope)}
         self._echoes, self._readies, self._row = {}, {}, None
 
     # --- 6. who has no matrix --------------------------------------------------------------------------
 
-    def _fold(self, held: _Held) -> Folded | None:
+    def _fold(self, held: Held) -> Folded | None:
         """The folded matrix; None, and it is forgotten, if it holds a point that is none."""
         if held.folded is None:
             try:
@@ -444,7 +368,7 @@ class Sharing:
         except ProofRejected as error:
             self._accuse_of_dealing(message.envelope, str(error))
             return
-        self._held[message.digest] = _Held(message.digest, dealing, message.envelope)
+        self._held[message.digest] = Held(self.setting, message.digest, dealing, message.envelope)
         self._go_on(message.digest)
 
     def _accuse_of_dealing(self, envelope: bytes, reason: str) -> None:

@@ -7,9 +7,10 @@ from typing import Final
 
 from quorate.groups import Point, Scalar
 from quorate.session import Declaration, Party, PartyId
+from quorate.sharing.avss.dealt import Dealt
 from quorate.sharing.avss.messages import KINDS, SENDER_LIMIT, rules
 from quorate.sharing.avss.setting import Setting
-from quorate.sharing.avss.sharing import Dealt, Sharing
+from quorate.sharing.avss.sharing import Sharing
 from quorate.sharing.quorums import Quorums
 
 DECLARATION: Final = Declaration("avss", 1, *rules(), tolerant=True, sender_limit=SENDER_LIMIT)
