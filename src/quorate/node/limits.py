@@ -62,6 +62,10 @@ PATIENCE_SECONDS: Final = 1.0
 """How long the second of two nodes waits for the first to make their instance before it makes one itself;
 several times what a setup takes, well under what a device waits for a round."""
 
+PINNED_SECONDS: Final = 60.0
+"""How long a session that was opened in the committee epoch before may go on. Signatures take seconds; until
+the last of them ends, shares of the past epoch are in this process's memory, though nowhere else."""
+
 UPKEEP_SECONDS: Final = 600.0
 """How often a node looks for instances to replace and presignatures that have expired."""
 

@@ -38,6 +38,7 @@ from quorate.node.limits import (
     MAX_SESSIONS,
     MAX_SESSIONS_PER_ACCOUNT,
     MAX_SESSIONS_PER_NODE,
+    PINNED_SECONDS,
     UPKEEP_SECONDS,
 )
 from quorate.node.log import Log, LogFunction
@@ -94,6 +95,10 @@ class Node:
         self._running: Counter[bytes] = Counter()
         self._connections: set[asyncio.Task[Any]] = set()
         self._background: set[asyncio.Task[Any]] = set()
+        self._hosted: set[_Counted] = set()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self.committee.follow(self._committee_changed)
+        self.metrics.gauge("committee_epoch", self.committee.epoch)
         self.closing = False
         self._services = services = Services(
             config=config,
@@ -136,6 +141,7 @@ class Node:
 
     async def serve(self, channel: Channel) -> None:
         """Host one session on a connection, if there is room; the caller closes it afterwards."""
+        self._loop = asyncio.get_running_loop()
         if len(self._connections) >= MAX_CONNECTIONS:
             self.metrics.count("connections_refused")
             return
@@ -180,6 +186,23 @@ class Node:
         if not self._running[whose]:
             del self._running[whose]
         self.metrics.gauge("sessions", self._running.total())
+
+    def _committee_changed(self) -> None:
+        """Sessions keep the keys and shares they were opened with, and go on; but not for ever."""
+        self.log("committee", epoch=self.committee.epoch, nodes=len(self.committee.names))
+        self.metrics.gauge("committee_epoch", self.committee.epoch)
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._in_background_later, self.committee.epoch)
+
+    def _in_background_later(self, epoch: int) -> None:
+        self._in_background(self._end_sessions_before(epoch))
+
+    async def _end_sessions_before(self, epoch: int) -> None:
+        await asyncio.sleep(PINNED_SECONDS)
+        over = Refused("the committee has gone on to another epoch", code="epoch", remedy=Remedy.RETRY)
+        for hosted in [hosted for hosted in self._hosted if hosted.epoch < epoch]:
+            await self.worker(hosted.session.abandon, over)
+            self.log("unpinned", protocol=hosted.session.spec.protocol, session=hosted.session.id)
 
     def offer(self, spec: SessionSpec) -> Offer:
         """The offer for a protocol. Raises `Refused`."""
@@ -312,7 +335,7 @@ class _Connection:
             raise Refused("the agreement is not the one proposed", code="proposal", parties=[self.me])
         if not spec.nonces or spec.nonce_of(self.me) != nonce:
             raise Refused("the agreement does not hold our nonce", code="nonce", parties=[self.me])
-        roster = roster_of(caller, begin, node.committee.identities)
+        epoch, roster = node.committee.epoch, roster_of(caller, begin, node.committee.identities)
         account = node.admit(caller)
         try:
             hosted = await node.offer(spec).open(caller, spec, roster)
@@ -320,7 +343,7 @@ class _Connection:
             node.dismiss(account)
             raise
         node.metrics.count("sessions_opened", protocol=spec.protocol)
-        return _Counted(hosted, node, account)
+        return _Counted(hosted, node, account, epoch)
 
 
 def _place_of(error: BaseException) -> str:
@@ -336,11 +359,13 @@ def _place_of(error: BaseException) -> str:
 class _Counted(Hosted):
     """A hosted session that leaves the node's counters when it ends."""
 
-    def __init__(self, hosted: Hosted, node: Node, account: bytes) -> None:
+    def __init__(self, hosted: Hosted, node: Node, account: bytes, epoch: int) -> None:
         self._hosted = hosted
         self._node = node
         self._account: bytes | None = account
         self.session = hosted.session
+        self.epoch = epoch
+        node._hosted.add(self)
 
     def finish(self) -> bytes:
         try:
@@ -357,6 +382,7 @@ class _Counted(Hosted):
     def _leave(self, how: str, error: QuorateError | None) -> None:
         if self._account is None:
             return
+        self._node._hosted.discard(self)
         self._node.dismiss(self._account)
         self._account = None
         spec = self.session.spec

@@ -69,7 +69,7 @@ class FormOffer(JudgedOffer[FormationRequest]):
         session = Session(
             spec,
             services.me,
-            services.identity,
+            services.keys_in(roster),
             roster,
             DECLARATION,
             group_named(spec.suite),
@@ -79,6 +79,7 @@ class FormOffer(JudgedOffer[FormationRequest]):
 
         def keep(formed: Formed) -> bytes:
             record = formed_record(formed, roster)
+            services.check_epoch(record)
             account, spares = record.account, formed.keys[1:]
             statement = to_sign(formed.statement)
             with services.vault.transaction():

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
+from quorate.account import KeyRecord
 from quorate.account.shards import DEVICE_SHARD, shard_of
 from quorate.chains.registry import Chains
 from quorate.clock import Clock
@@ -26,6 +27,7 @@ from quorate.node.pairs import Pairs
 from quorate.node.policy import Policy
 from quorate.schemes.ecdsa import PairSetup, StaleSetup
 from quorate.session import KeyPair, PublicKeys, Session, SessionSpec
+from quorate.sharing.epochs import committee_epoch
 from quorate.transport.host import Hosted
 from quorate.vault import Vault
 
@@ -58,8 +60,26 @@ class Services:
 
     @property
     def identity(self) -> KeyPair:
-        """Our keys in the present epoch. A session keeps those it was opened with."""
+        """Our keys in the present epoch."""
         return self.committee.keys
+
+    def keys_in(self, roster: Mapping[str, PublicKeys]) -> KeyPair:
+        """Our keys as a session's parties know them; it keeps them, whatever epoch begins meanwhile.
+
+        Raises `Refused` when one has begun while the session was opened: with the keys of another epoch we
+        would read nothing of what is sealed to us, and accuse whoever has sealed it.
+        """
+        keys = self.committee.keys
+        if roster[self.me] != keys.public:
+            raise Refused(
+                "another committee epoch has begun; read the committee anew", code="epoch", parties=[self.me]
+            )
+        return keys
+
+    def check_epoch(self, record: KeyRecord) -> None:
+        """Raises `Refused` for a record of another committee epoch: it was made while this one began."""
+        if committee_epoch(record.epoch) != self.committee.epoch:
+            raise Refused("another committee epoch has begun; begin again", code="epoch", parties=[self.me])
 
 
 class Offer(Protocol):

@@ -77,6 +77,7 @@ class RefreshOffer(JudgedOffer[tuple[Change, KeyRecord]]):
             if refreshed.share is None:
                 raise Refused("a node keeps its place in a refresh", code="structure")
             after = refreshed_record(record, change, refreshed.share)
+            services.check_epoch(after)
             statement = to_sign(refreshed.statement)
             with services.vault.transaction():
                 services.keybook.stage(after, refreshed.share, statement)
@@ -87,7 +88,7 @@ class RefreshOffer(JudgedOffer[tuple[Change, KeyRecord]]):
         session = Session(
             spec,
             services.me,
-            services.identity,
+            services.keys_in(roster),
             roster,
             DECLARATION,
             record.group,

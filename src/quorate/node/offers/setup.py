@@ -41,7 +41,7 @@ class SetupOffer:
         session = Session(
             spec,
             services.me,
-            services.identity,
+            services.keys_in(roster),
             roster,
             SETUP,
             SECP256K1,

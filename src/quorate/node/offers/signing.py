@@ -221,9 +221,8 @@ def session_of(
     run: ProtocolRun[T],
 ) -> Session[T]:
     """A session over the key's group; never journaled: what dies in the middle of a signature stays dead."""
-    return Session(
-        spec, services.me, services.identity, roster, declaration, record.group, run, rng=services.rng
-    )
+    identity = services.keys_in(roster)
+    return Session(spec, services.me, identity, roster, declaration, record.group, run, rng=services.rng)
 
 
 def _nothing(_: object) -> bytes:
