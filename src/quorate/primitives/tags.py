@@ -80,6 +80,7 @@ class Tag(StrEnum):
     DKG_AGREEMENT = "sharing/dkg-agreement"
     DKG_KEY = "sharing/dkg-key"
     DKG_CHAIN_CODE = "sharing/dkg-chain-code"
+    DKG_NONCE = "sharing/dkg-nonce"
 
     # identity
     ACCOUNT = "identity/account"

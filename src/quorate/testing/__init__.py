@@ -26,7 +26,16 @@ from quorate.testing.cheats import (
 from quorate.testing.dice import Dice
 from quorate.testing.identities import UnsafeIdentity, unsafe_identity
 from quorate.testing.mutations import Mutation, fields_of, mutations_for, put
-from quorate.testing.network import Faults, InOrder, LastFirst, Partition, Scheduler, Starve, Uniform
+from quorate.testing.network import (
+    Faults,
+    InOrder,
+    LastFirst,
+    Partition,
+    Prefer,
+    Scheduler,
+    Starve,
+    Uniform,
+)
 from quorate.testing.result import Crashed, Result
 from quorate.testing.simulation import Simulation
 
@@ -45,6 +54,7 @@ __all__ = [
     "LastFirst",
     "Mutation",
     "Partition",
+    "Prefer",
     "Recorder",
     "Result",
     "Scheduler",

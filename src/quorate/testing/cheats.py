@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
+from types import MethodType
+from typing import TypeVar, cast
 
 from quorate.encoding import encode
 from quorate.errors import LocalError
-from quorate.session import EVERYBODY, Envelope, Message, PartyId, Path, Session, Slot, tag_of
+from quorate.session import EVERYBODY, Envelope, Message, Party, PartyId, Path, Session, Slot, tag_of
 from quorate.session.envelope import seal_info, write
 from quorate.testing.dice import Dice
 from quorate.testing.identities import unsafe_identity
@@ -33,6 +34,18 @@ def directed(data: bytes, only: Iterable[PartyId]) -> Directed:
     marked = Directed(data)
     marked.only = tuple(only)
     return marked
+
+
+def whisper(party: Party, message: Message, only: Iterable[PartyId]) -> None:
+    """Says something in a broadcast's slot to `only` these: for seats that are played by hand.
+
+    As often as one likes, with another message each time. Signed with the simulator's own identities.
+    """
+    core = party._core
+    slot = Slot(party.path, tag_of(type(message)), party.me, EVERYBODY)
+    envelope = write(core.session_id, slot, encode(message), unsafe_identity(party.me))
+    session = cast("Session[object]", cast(MethodType, core.emit).__self__)
+    session._outbound.append(directed(envelope, only))
 
 
 @dataclass(frozen=True, slots=True)

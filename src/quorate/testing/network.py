@@ -29,7 +29,9 @@ class Faults:
 
     A lost parcel comes again once the network has recovered, as a transport that retransmits sees to. A
     crashed party whose sessions are journaled comes back; another one stays dead. `damage` sends a spoilt
-    copy ahead of the parcel; `deadline` lets one party's time run out early.
+    copy ahead of the parcel; `deadline` lets one party's time run out early. At a `power_cut`, once in a run,
+    everybody crashes. With `forget`, what comes to a party that is down is gone, and when it is back it asks
+    the others for help: give that to protocols whose hosts do so.
     """
 
     duplicate: float = 0.0
@@ -37,6 +39,8 @@ class Faults:
     damage: float = 0.0
     crash: float = 0.0
     deadline: float = 0.0
+    power_cut: float = 0.0
+    forget: bool = False
 
     @property
     def any(self) -> bool:
@@ -111,9 +115,30 @@ class Partition(Scheduler):
         return f"partition {'+'.join(sorted(self.side))} until {self.until}"
 
 
+@dataclass(frozen=True, slots=True)
+class Prefer(Scheduler):
+    """Who stands earlier in `order` hears everything there is for it before a later one hears anything.
+
+    The best at finding what goes wrong when two are told different things: one has acted on its version
+    before another has heard of it.
+    """
+
+    order: tuple[PartyId, ...]
+
+    def pick(self, pending: Sequence[Parcel], dice: Dice, step: int) -> int:
+        waiting = {parcel.to for parcel in pending}
+        first = next((party for party in self.order if party in waiting), None)
+        if first is None:
+            return dice.below(len(pending))
+        return dice.choose([index for index, parcel in enumerate(pending) if parcel.to == first])
+
+    def __str__(self) -> str:
+        return f"prefer {'>'.join(self.order)}"
+
+
 def any_scheduler(parties: Sequence[PartyId], dice: Dice) -> Scheduler:
     """One of all kinds."""
-    kind = dice.below(6)
+    kind = dice.below(7)
     if kind == 0:
         return InOrder()
     if kind == 1:
@@ -123,4 +148,7 @@ def any_scheduler(parties: Sequence[PartyId], dice: Dice) -> Scheduler:
     if kind == 3:
         side = frozenset(party for party in parties if dice.below(2))
         return Partition(side, dice.below(40))
+    if kind == 4:
+        left = list(parties)
+        return Prefer(tuple(left.pop(dice.below(len(left))) for _ in parties))
     return Uniform()

@@ -42,7 +42,8 @@ class Event:
 class Result(Generic[T]):
     """What each party came to: a value, an error, or nothing (`hanging`).
 
-    `dropped` counts what each refused at the door, by reason; `happened` what the network did.
+    `dropped` counts what each refused at the door, by reason; `happened` what the network did; `deviations`
+    are what each noted of the others, in a tolerant protocol, and went on.
     """
 
     seed: int
@@ -58,6 +59,7 @@ class Result(Generic[T]):
     errors: dict[PartyId, QuorateError] = field(default_factory=dict)
     hanging: list[PartyId] = field(default_factory=list)
     dropped: dict[PartyId, Counter[str]] = field(default_factory=dict)
+    deviations: dict[PartyId, Mapping[PartyId, Blame]] = field(default_factory=dict)
 
     @property
     def honest(self) -> tuple[PartyId, ...]:
@@ -86,18 +88,21 @@ class Result(Generic[T]):
         return "hangs" if error is None else f"{type(error).__name__}: {error}"
 
     def blamed(self) -> frozenset[PartyId]:
-        """Everybody whom an honest party blames."""
-        errors = (self.errors.get(party) for party in self.honest)
-        return frozenset(name for error in errors if isinstance(error, Blame) for name in error.parties)
+        """Everybody whom an honest party blames, whether that ended its session or not."""
+        return frozenset(name for blame in self._blames() for name in blame.parties)
 
     def findings(self) -> list[Finding]:
         """What a stranger finds in the evidence of all honest parties' blames."""
         return [
             finding
-            for party in self.honest
-            if isinstance(error := self.errors.get(party), Blame)
-            for finding in convict(error, self.spec, self.roster, self.declaration, self.group)
+            for blame in self._blames()
+            for finding in convict(blame, self.spec, self.roster, self.declaration, self.group)
         ]
+
+    def _blames(self) -> list[Blame]:
+        ended = [self.errors.get(party) for party in self.honest]
+        noted = [blame for party in self.honest for blame in self.deviations.get(party, {}).values()]
+        return [blame for blame in [*ended, *noted] if isinstance(blame, Blame)]
 
     # --- what must hold ------------------------------------------------------------------------------
 

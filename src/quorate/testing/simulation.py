@@ -10,6 +10,9 @@ are cheap and unsafe unless others are given.
 
 There is no clock. A deadline passes when nothing else can happen (everything sent has been delivered, lost
 parcels have come, journaled parties are back), or early, where `Faults.deadline` says so.
+
+A session that has concluded has its result, and counts as done; it still gets and answers what is sent. To a
+tolerant protocol a deadline is a tick, and it is given many.
 """
 
 from __future__ import annotations
@@ -50,6 +53,9 @@ MAX_DEADLINES: Final = 16
 """Deadlines in a row before a party that still waits counts as hanging. A protocol may use up several, one
 for each step at which it goes on without the silent."""
 
+MAX_TICKS: Final = 160
+"""`MAX_DEADLINES` for tolerant protocols: they count ticks, and double what they wait for."""
+
 MAX_CRASHES: Final = 3
 """Crashes of one party: a fourth shows nothing that the third has not."""
 
@@ -64,7 +70,8 @@ class Simulation(Generic[T]):
     names, or how many (then p1, p2, ...). The agreement's other fields have harmless defaults. `cheats` lie
     (see `quorate.testing.cheats`), `by_hand` gives a seat a coroutine of your own; both make their party a
     cheater, of whom nothing is asserted. With `journaled` (for all, or for these parties) a crashed party
-    comes back through its journal. Raises `Malformed` for an impossible agreement.
+    comes back through its journal. What `censor` says of a parcel that comes up for delivery is final: True
+    makes it vanish. Raises `Malformed` for an impossible agreement.
     """
 
     def __init__(
@@ -87,6 +94,7 @@ class Simulation(Generic[T]):
         by_hand: Mapping[PartyId, ProtocolRun[T]] | None = None,
         journaled: bool | Iterable[PartyId] = True,
         identities: Mapping[PartyId, Identity] | None = None,
+        censor: Callable[[Parcel], bool] | None = None,
     ) -> None:
         numbered = [f"p{number}" for number in range(1, parties + 1)] if isinstance(parties, int) else parties
         self.parties: tuple[PartyId, ...] = tuple(sorted(numbered))
@@ -112,6 +120,7 @@ class Simulation(Generic[T]):
         self.group = group
         self.scheduler = scheduler or Uniform()
         self.faults = faults
+        self.censor = censor
         self.cheats = tuple(cheats)
         hands = by_hand or {}
         self.cheaters = frozenset(cheat.party for cheat in self.cheats) | frozenset(hands)
@@ -142,12 +151,13 @@ class Simulation(Generic[T]):
         for party in self.parties:
             self._launch(self._seats[party])
         deadlines = 0
+        patience = MAX_TICKS if self.declaration.tolerant else MAX_DEADLINES
         for step in range(MAX_STEPS):
             if self._pending:
                 self._deliver(step)
                 deadlines = 0
             elif not self._recover():
-                if deadlines == MAX_DEADLINES or not self._expire():
+                if deadlines == patience or not self._expire():
                     return
                 deadlines += 1
         raise LimitExceeded(
@@ -157,11 +167,14 @@ class Simulation(Generic[T]):
     def _deliver(self, step: int) -> None:
         parcel = self._pending.pop(self.scheduler.pick(self._pending, self._dice, step))
         seat = self._seats[parcel.to]
+        if self.censor is not None and self.censor(parcel):
+            self._note("censor", parcel)
+            return
         if self.faults.any and self._befallen(parcel, seat):
             return
         if seat.session is None:
             self._note("lose", parcel)
-            self._lost.append(parcel)
+            self._lose(parcel)
             return
         self._note("deliver", parcel)
         self._post(parcel.to, seat.feed(parcel.data))
@@ -187,6 +200,9 @@ class Simulation(Generic[T]):
         if seat.may_crash and dice.happens(faults.crash):
             self._crash(parcel, seat)
             return True
+        if not self._happened["power cut"] and dice.happens(faults.power_cut):
+            self._cut_power(parcel)
+            return True
         return False
 
     def _crash(self, parcel: Parcel, seat: _Seat[T]) -> None:
@@ -196,8 +212,24 @@ class Simulation(Generic[T]):
             seat.feed(parcel.data)
         else:
             self._note("crash before", parcel)
-            self._lost.append(parcel)
+            self._lose(parcel)
         seat.crash()
+
+    def _cut_power(self, parcel: Parcel) -> None:
+        """Everybody crashes at once. What a party had under way it sends again; who is done will not."""
+        self._note("power cut", parcel)
+        self._pending.append(parcel)
+        for seat in self._seats.values():
+            if seat.session is not None and not seat.session.done:
+                seat.crash()
+        done = {seat.party for seat in self._seats.values() if seat.session is not None}
+        self._lost += [parcel for parcel in self._pending if parcel.sender in done]
+        self._pending.clear()
+
+    def _lose(self, parcel: Parcel) -> None:
+        """What comes to a party that is down waits at its sender's, or is gone for good."""
+        if not self.faults.forget:
+            self._lost.append(parcel)
 
     def _recover(self) -> bool:
         """Bring back who can come back, and send again what was lost; whether there was anything to do."""
@@ -205,6 +237,9 @@ class Simulation(Generic[T]):
         for seat in down:
             self._trace.append(Event("restart", seat.party, b""))
             self._launch(seat)
+        if self.faults.forget:
+            for seat in down:
+                self._help(seat.party)
         again = [parcel for parcel in self._lost if self._seats[parcel.to].session is not None]
         self._pending += again
         self._lost.clear()
@@ -216,11 +251,24 @@ class Simulation(Generic[T]):
         for party in self.parties if parties is None else parties:
             seat = self._seats[party]
             if seat.session is not None and not seat.session.done:
-                waiting = True
+                waiting = waiting or self._is_awaited(seat)
                 self._trace.append(Event("deadline", party, b""))
                 self._happened["early deadline" if parties is not None else "deadline"] += 1
                 self._post(party, seat.expire())
         return waiting
+
+    def _help(self, party: PartyId) -> None:
+        """What everybody else has sent to a party that is back, once more."""
+        for seat in self._seats.values():
+            if seat.session is not None and seat.party != party:
+                self._happened["help"] += 1
+                for data in seat.session.help(party):
+                    self._pending.append(Parcel(seat.party, party, data))
+
+    def _is_awaited(self, seat: _Seat[T]) -> bool:
+        """A liar that never comes to an end keeps nobody waiting who counts quorums."""
+        concluded = seat.session is not None and seat.session.concluded
+        return not concluded and not (self.declaration.tolerant and seat.party in self.cheaters)
 
     def _is_anybody_down(self) -> bool:
         return any(seat.session is None for seat in self._seats.values())
@@ -323,9 +371,10 @@ class _Seat(Generic[T]):
             result.dropped[self.party] = self._dropped
             return
         result.dropped[self.party] = self._dropped + self.session.dropped
-        if self.session.error is not None:
+        result.deviations[self.party] = dict(self.session.deviations)
+        if self.session.error is not None and not self.session.concluded:
             result.errors[self.party] = self.session.error
-        elif self.session.done:
+        elif self.session.done or self.session.concluded:
             result.values[self.party] = self.session.result()
         else:
             result.hanging.append(self.party)
