@@ -97,7 +97,7 @@ def test_a_burned_part_is_gone_for_ever_or_whole_and_its_neighbours_stay(new_hou
 def test_a_change_of_the_committee_leaves_the_old_parts_or_the_new_ones(new_house: NewHouse) -> None:
     def prepare(vault: Vault) -> None:
         stored(vault)
-        vault.pool.stage(CURVE, 1, 1, {at: b"new %d" % at for at in range(3)})
+        vault.pool.stage(CURVE, 1, 1, {at: (COMMITMENT, b"new %d" % at) for at in range(3)})
 
     def work(vault: Vault, release: Release) -> None:
         vault.pool.activate(1)

@@ -16,6 +16,7 @@ import pytest
 from tests.support.killing import Killed
 
 from quorate.account import KeyRecord
+from quorate.account.pool import Ask, Claim, Offered, Votes
 from quorate.account.requests import LiveRequest
 from quorate.device import Backup, Device
 from quorate.device.backup.process import BackupService, Task
@@ -67,6 +68,16 @@ class LocalNodes:
 
     async def make_instances(self, name: str) -> None:
         await self._asked(name, self._node(name).ensure_shard(self._account()))
+
+    async def offer_pool(self, name: str, ask: Ask) -> Offered:
+        node = self._node(name)
+        found: Offered = await self._asked(name, node.worker(node.pool.offer, self._account(), ask))
+        return found
+
+    async def claim_pool(self, name: str, claim: Claim) -> Votes:
+        node = self._node(name)
+        found: Votes = await self._asked(name, node.worker(node.pool.vote, self._account(), claim))
+        return found
 
     async def make_live(self, name: str, request: LiveRequest) -> tuple[bytes, bytes]:
         node = self._node(name)

@@ -16,17 +16,21 @@ import aiohttp
 import msgspec
 
 from quorate.account import KeyRecord
+from quorate.account.pool import Ask, Claim, Offered, Votes
+from quorate.account.committee import Activation, Succession
 from quorate.account.requests import LiveRequest
+from quorate.clock import monotonic
 from quorate.device.network import Network
 from quorate.encoding import decode, encode
-from quorate.errors import Abort, Malformed, Missing, Refused, Remedy
+from quorate.errors import Abort, LocalError, Malformed, Missing, Refused, Remedy
 from quorate.identity import prove_request
-from quorate.session import Identity
+from quorate.session import NONCE_BYTES, Identity
 from quorate.transport.channel import Channel, ChannelClosed
 from quorate.transport.reports import plain
 from quorate.transport.websocket import WebSocketChannel
 
 T = TypeVar("T")
+P = TypeVar("P", Offered, Votes)
 
 REQUEST_SECONDS: Final = 30.0
 """A plain request; the longest is a node making its instances with four others on a busy machine."""
@@ -37,6 +41,9 @@ CONNECT_SECONDS: Final = 3.0
 MAX_ANSWER_BYTES: Final = 1 << 20
 """A node answers with at most 64 records of about two kilobytes."""
 
+
+NONCE_SECONDS: Final = 45.0
+"""How long a nonce that came with an answer is tried; nodes take it back for a minute."""
 
 _NO_JSON: Final = (ValueError, RecursionError)
 """msgspec's own errors are ValueErrors, and so is text that is no UTF-8, which it raises as it is."""
@@ -56,6 +63,15 @@ class _Wallet(msgspec.Struct, frozen=True):
     record: str
 
 
+class _PoolAnswer(msgspec.Struct, frozen=True):
+    answer: str
+
+
+class _Committee(msgspec.Struct, frozen=True):
+    successions: list[str]
+    activation: str = ""
+
+
 class _Live(msgspec.Struct, frozen=True):
     statement: str
     signature: str
@@ -70,6 +86,7 @@ class Nodes:
         self._credential = credential
         self._client: aiohttp.ClientSession | None = None
         self._closing: set[asyncio.Task[None]] = set()
+        self._nonces: dict[str, tuple[bytes, float]] = {}
 
     async def connect(self, name: str) -> Channel:
         """A channel for one session. Raises `Missing`."""
@@ -93,6 +110,20 @@ class Nodes:
         except (aiohttp.ClientError, TimeoutError, OSError):
             return False
 
+    def follow(self, network: Network) -> None:
+        """From now on the nodes are these."""
+        self._network = network
+
+    async def committee(self, name: str, since: int) -> tuple[list[Succession], Activation | None]:
+        """How the committee went on after an epoch, as a node tells; unchecked."""
+        told = _read(_Committee, await self._send(name, "GET", f"/v1/committee?since={since}", b"", {}), name)
+        try:
+            chain = [decode(Succession, _octets(one, name)) for one in told.successions]
+            proof = decode(Activation, _octets(told.activation, name)) if told.activation else None
+        except Malformed:
+            raise _strange(name) from None
+        return chain, proof
+
     async def wallets(self, name: str) -> list[KeyRecord]:
         """The records that a node keeps of this account's keys."""
         rows = _read(list[_Wallet], await self._ask(name, "GET", "/v1/wallets"), name)
@@ -104,6 +135,14 @@ class Nodes:
     async def make_instances(self, name: str) -> None:
         """Let a node make what it needs with the other nodes to sign for this account."""
         await self._ask(name, "POST", "/v1/instances")
+
+    async def offer_pool(self, name: str, ask: Ask) -> Offered:
+        """Which committee keys a node offers this account."""
+        return await self._ask_pool(name, "offer", ask, Offered)
+
+    async def claim_pool(self, name: str, claim: Claim) -> Votes:
+        """A node's votes on the claimed keys, unchecked."""
+        return await self._ask_pool(name, "claim", claim, Votes)
 
     async def make_live(self, name: str, request: LiveRequest) -> tuple[bytes, bytes]:
         """Show a certificate to a node; its KEY-LIVE statement and the signature, both unchecked."""
@@ -119,14 +158,38 @@ class Nodes:
             await self._client.close()
             self._client = None
 
+    async def _ask_pool(self, name: str, verb: str, asked: Ask | Claim, kind: type[P]) -> P:
+        body = msgspec.json.encode({"request": base64.b64encode(encode(asked)).decode()})
+        answer = _read(_PoolAnswer, await self._ask(name, "POST", f"/v1/pool/{verb}", body), name)
+        try:
+            return decode(kind, _octets(answer.answer, name))
+        except LocalError:
+            raise _strange(name) from None
+
     async def _ask(self, name: str, method: str, path: str, body: bytes = b"") -> bytes:
-        """A request that proves who asks: fetch the node's nonce, sign over all of it."""
+        """A request that proves who asks, signed over all of it and a nonce of the node's.
+
+        The nonce came with an earlier answer, or is fetched: also where the earlier one is not good any more,
+        because the node was started anew.
+        """
+        kept = self._nonces.pop(name, None)
+        if kept is not None and monotonic() < kept[1] + NONCE_SECONDS:
+            try:
+                return await self._prove(name, method, path, body, kept[0])
+            except Refused as error:
+                if error.code != "challenge":
+                    raise
         challenge = _read(_Challenge, await self._send(name, "GET", "/v1/challenge", b"", {}), name)
         try:
             nonce = bytes.fromhex(challenge.nonce)
         except ValueError:
             raise _strange(name) from None
-        node = self._network.identities[name]
+        return await self._prove(name, method, path, body, nonce)
+
+    async def _prove(self, name: str, method: str, path: str, body: bytes, nonce: bytes) -> bytes:
+        node = self._network.identities.get(name)
+        if node is None:
+            raise Missing(f"{name} is not of the committee any more", parties=[name], needed=1)
         proof = prove_request(self._identity, self._credential(), node, method, path, body, nonce)
         headers = {"Quorate-Proof": base64.b64encode(proof).decode()}
         return await self._send(name, method, path, body, headers)
@@ -140,6 +203,7 @@ class Nodes:
             ) as response:
                 data = await _whole(response.content, name)
                 status = response.status
+                self._keep_nonce(name, response.headers.get("Quorate-Nonce", ""))
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise Missing(
                 f"{name} cannot be reached: {type(error).__name__}", parties=[name], needed=1
@@ -148,8 +212,19 @@ class Nodes:
             raise _explained(name, status, data)
         return data
 
+    def _keep_nonce(self, name: str, text: str) -> None:
+        try:
+            nonce = bytes.fromhex(text)
+        except ValueError:
+            return
+        if len(nonce) == NONCE_BYTES:
+            self._nonces[name] = nonce, monotonic()
+
     def _url(self, name: str, path: str) -> str:
-        return self._network.nodes[name].url.rstrip("/") + path
+        row = self._network.nodes.get(name)
+        if row is None:
+            raise Missing(f"{name} is not of the committee any more", parties=[name], needed=1)
+        return row.url.rstrip("/") + path
 
     def _http(self) -> aiohttp.ClientSession:
         if self._client is None:

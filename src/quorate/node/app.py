@@ -22,6 +22,7 @@ from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.params import FromQuery, JSONBody
 
 from quorate import __version__
+from quorate.account.pool import Ask, Claim, Offered, Votes
 from quorate.account.requests import LiveRequest
 from quorate.encoding import decode, encode
 from quorate.errors import Abort, LimitExceeded, Malformed, Missing, QuorateError, Refused, Unavailable
@@ -33,6 +34,8 @@ from quorate.transport.frames import MAX_FRAME_BYTES, Frame, read_frame
 from quorate.transport.reports import public_text
 
 PROOF_HEADER: Final = "quorate-proof"
+NONCE_HEADER: Final = "quorate-nonce"
+"""On an answer: the nonce for the caller's next request, which saves it asking for one."""
 
 
 class ErrorBody(msgspec.Struct, frozen=True):
@@ -79,11 +82,12 @@ class NetworkView(msgspec.Struct, frozen=True):
 
 
 class CommitteeView(msgspec.Struct, frozen=True):
-    """The present epoch, and successions in order: canonical bytes in base64
-    (`quorate.account.committee.Succession`)."""
+    """The present epoch, successions in order, and what put the present one in force: canonical bytes in
+    base64 (`quorate.account.committee`)."""
 
     epoch: int
     successions: list[str]
+    activation: str = ""
 
 
 class Challenge(msgspec.Struct, frozen=True):
@@ -111,6 +115,18 @@ class Live(msgspec.Struct, frozen=True):
 
     statement: str
     signature: str
+
+
+class PoolBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A request about pool keys, canonical bytes in base64 (`quorate.account.pool`)."""
+
+    request: Annotated[str, msgspec.Meta(max_length=4096)]
+
+
+class PoolAnswer(msgspec.Struct, frozen=True):
+    """The answer, canonical bytes in base64."""
+
+    answer: str
 
 
 @get("/v1/health", tags=["operation"], summary="The process answers")
@@ -156,10 +172,11 @@ async def network(node: NamedDependency[Node]) -> NetworkView:
 @get("/v1/committee", tags=["network"], summary="The chain of committees up to the present one")
 async def committee(node: NamedDependency[Node], since: FromQuery[int] = 0) -> CommitteeView:
     """The successions after the committee epoch `since`; each is signed by the one before it."""
-    chain = [one for one in node.committee.chain if one.record.epoch > since]
+    epoch, chain, activation = node.committee.proof_since(since)
     return CommitteeView(
-        node.committee.epoch,
+        epoch,
         [base64.b64encode(encode(one)).decode() for one in chain[:MAX_SUCCESSIONS]],
+        "" if activation is None else base64.b64encode(encode(activation)).decode(),
     )
 
 
@@ -196,6 +213,26 @@ async def live(node: NamedDependency[Node], data: JSONBody[LiveBody]) -> Live:
     wanted = decode(LiveRequest, _base64(data.request), limit=MAX_BODY_BYTES)
     statement, signature = await node.worker(node.make_live, wanted)
     return Live(base64.b64encode(statement).decode(), base64.b64encode(signature).decode())
+
+
+@post("/v1/pool/offer", tags=["accounts"], summary="Committee keys the caller may claim", status_code=200)
+async def pool_offer(
+    node: NamedDependency[Node], request: Request[Any, Any, Any], data: JSONBody[PoolBody]
+) -> Response[PoolAnswer]:
+    """`Ask` in, `Offered` out."""
+    account = _account(node, request, await request.body())
+    ask = decode(Ask, _base64(data.request), limit=MAX_BODY_BYTES)
+    return _pool_answer(node, await node.worker(node.pool.offer, account, ask))
+
+
+@post("/v1/pool/claim", tags=["accounts"], summary="Vote for the caller on committee keys", status_code=200)
+async def pool_claim(
+    node: NamedDependency[Node], request: Request[Any, Any, Any], data: JSONBody[PoolBody]
+) -> Response[PoolAnswer]:
+    """`Claim` in, `Votes` out: signed, and durable before they leave."""
+    account = _account(node, request, await request.body())
+    claim = decode(Claim, _base64(data.request), limit=MAX_BODY_BYTES)
+    return _pool_answer(node, await node.worker(node.pool.vote, account, claim))
 
 
 @websocket("/v1/sessions")
@@ -273,6 +310,8 @@ def make_app(node: Node) -> Litestar:
             wallets,
             instances,
             live,
+            pool_offer,
+            pool_claim,
             sessions,
         ],
         dependencies={"node": provide_node},
@@ -303,6 +342,11 @@ def _account(node: Node, request: Request[Any, Any, Any], body: bytes) -> bytes:
     verify_request(proof, claims.device, node.identity.public, request.method, request.url.path, body)
     node.challenges.take(proof.nonce)
     return claims.account
+
+
+def _pool_answer(node: Node, answer: Offered | Votes) -> Response[PoolAnswer]:
+    body = PoolAnswer(base64.b64encode(encode(answer)).decode())
+    return Response(body, headers={NONCE_HEADER: node.challenges.give().hex()})
 
 
 def _base64(text: str) -> bytes:

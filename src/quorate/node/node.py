@@ -50,6 +50,7 @@ from quorate.node.offers.setup import SetupOffer
 from quorate.node.offers.signing import OnlineOffer, PresignOffer, SignOffer
 from quorate.node.pairs import Pairs
 from quorate.node.policy import DefaultPolicy, Policy
+from quorate.node.pool import NodePool
 from quorate.schemes.ecdsa import SETUP, PairSetup, propose_setup, set_up
 from quorate.session import NONCE_BYTES, KeyPair, Session, SessionSpec
 from quorate.transport.channel import Channel
@@ -88,6 +89,9 @@ class Node:
         self.chains = Chains(config.chains)
         self.login: Login = login or NetworkLogin(config.network, config.network_key)
         self.pairs = Pairs(config.name, vault, self.committee, clock, self.log, self.worker)
+        self.pool = NodePool(
+            config.network, config.name, self.committee, vault, clock, self.log, self.metrics
+        )
         self.clock = clock
         self.rng = rng
         self._connect = connect
@@ -106,6 +110,7 @@ class Node:
             vault=vault,
             keybook=self.keybook,
             pairs=self.pairs,
+            pool=self.pool,
             chains=self.chains,
             policy=policy or DefaultPolicy(config.allow_blind),
             clock=clock,

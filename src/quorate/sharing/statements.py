@@ -27,6 +27,10 @@ Epoch = Annotated[int, msgspec.Meta(ge=0, le=(1 << 32) - 1)]
 PublicShares = Annotated[tuple[tuple[str, Encoded], ...], msgspec.Meta(max_length=MAX_LEAVES)]
 Commitment = Annotated[tuple[Encoded, ...], msgspec.Meta(min_length=1, max_length=MAX_LEAVES)]
 
+CommitteeEpoch = Annotated[int, msgspec.Meta(ge=0, le=(1 << 16) - 1)]
+BatchNumber = Annotated[int, msgspec.Meta(ge=1, le=(1 << 31) - 1)]
+Position = Annotated[int, msgspec.Meta(ge=0, le=(1 << 16) - 1)]
+
 NO_ARCHIVE: Final = b""
 """The archive hash of a key that has no exit kit yet."""
 
@@ -80,6 +84,47 @@ class KeyLive(Statement, tag="key-live"):
     founded_on: Digest
     """The digest of the `KeyFormed` (plain 2-of-2) or `Prepared` statement that this epoch came from."""
     archive: bytes = NO_ARCHIVE
+
+
+class KeyAssigned(Statement, tag="key-assigned"):
+    """A committee key made ahead is this account's, whose device has committed to a share of its own.
+
+    A node signs it for one account at most, ever. `epoch` is the committee's; (curve, batch, position) names
+    the key.
+    """
+
+    network: Name
+    epoch: CommitteeEpoch
+    curve: Name
+    batch: BatchNumber
+    position: Position
+    account: Digest
+    commitment: Digest
+
+
+class Grant(Canonical):
+    """The certificate of a `KeyAssigned`: signatures of an echo quorum of the committee of `epoch`."""
+
+    epoch: CommitteeEpoch
+    batch: BatchNumber
+    position: Position
+    signatures: Annotated[
+        tuple[tuple[Name, Annotated[bytes, msgspec.Meta(min_length=64, max_length=64)]], ...],
+        msgspec.Meta(min_length=1, max_length=MAX_LEAVES),
+    ]
+
+    def statement(self, network: str, curve: str, account: bytes, commitment: bytes) -> KeyAssigned:
+        """What was signed, if this is a certificate for that account and commitment."""
+        return KeyAssigned(network, self.epoch, curve, self.batch, self.position, account, commitment)
+
+    def verify(
+        self, statement: KeyAssigned, committee: Mapping[PartyId, PublicIdentity], quorum: int
+    ) -> None:
+        """Raises `ProofRejected` unless `quorum` distinct nodes have signed `statement`."""
+        signatures = dict(self.signatures)
+        if len(signatures) != len(self.signatures):
+            raise ProofRejected("certificate: a node signs once")
+        verify_certificate(statement, signatures, committee, quorum)
 
 
 def to_sign(statement: Statement) -> bytes:

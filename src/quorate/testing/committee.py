@@ -13,6 +13,7 @@ from pathlib import Path
 from quorate.account.committee import CommitteeRecord
 from quorate.clock import Clock, unix_time
 from quorate.entropy import Rng, system_rng
+from quorate.groups import SECP256K1, Group
 from quorate.identity import issue_token
 from quorate.node.config import NodeConfig, Peer
 from quorate.node.identity import own_identity
@@ -20,6 +21,7 @@ from quorate.node.log import Log
 from quorate.node.node import Node
 from quorate.session import KeyPair, PublicKeys
 from quorate.sharing.quorums import Quorums
+from quorate.testing.pools import deal_keys
 from quorate.transport.channel import ChannelClosed, MemoryChannel
 from quorate.vault import Vault
 from quorate.vault.seals import KeyFileSeal
@@ -101,6 +103,14 @@ class LocalCommittee:
     def follow(self, record: CommitteeRecord) -> None:
         """The nodes' committee is now this one."""
         self.names, self.quorums, self.identities = record.names, record.quorums, record.identities
+
+    def stock(self, count: int, group: Group = SECP256K1) -> None:
+        """Put a batch of pool keys into every node's vault, dealt by one who knows them all."""
+        parts = deal_keys(group, self.names, self.quorums.degree, count, self._rng)
+        for name, node in self.nodes.items():
+            known = node.vault.pool.batches(group.name)
+            stored = [(key.key_id, key.to_bytes()) for key in parts[name]]
+            node.vault.pool.put(group.name, len(known) + 1, stored, epoch=node.committee.epoch)
 
     async def stop(self, name: str) -> None:
         """Stop one node; its directory stays."""

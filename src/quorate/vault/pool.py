@@ -34,7 +34,7 @@ _CHUNK: Final = 64
 
 _TABLE: Final = "pool"
 _SELECT: Final = (
-    "SELECT curve, batch, position, key_id, state, account, commitment, signed, committed, locked "
+    "SELECT curve, batch, position, key_id, state, account, commitment, signed, committed, apart "
     "FROM pool_keys"
 )
 
@@ -74,7 +74,7 @@ class PooledKey:
     """One key as this party sees it. `account` is whom we voted for, or whom it was granted to.
 
     `commitment` is what that account has committed to with it, at `committed`; `signed` is when it was voted
-    on first (unix seconds), `locked` whether a formation with it has begun here.
+    on first (unix seconds), `apart` whether it is kept for a wallet that has been formed.
     """
 
     index: PoolIndex
@@ -84,7 +84,7 @@ class PooledKey:
     commitment: bytes = b""
     signed: float = 0.0
     committed: float = 0.0
-    locked: bool = False
+    apart: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +181,8 @@ class Pool:
     def open_of(self, curve: str, account: bytes) -> list[PooledKey]:
         """What this account may still use: SIGNED for it or GRANTED to it, the oldest first."""
         return self._select(
-            "account = ? AND curve = ? AND state IN ('signed', 'granted') ORDER BY batch, position",
+            "account = ? AND curve = ? AND state IN ('signed', 'granted') AND apart = 0 "
+            "ORDER BY batch, position",
             (account.hex(), curve),
         )
 
@@ -227,8 +228,8 @@ class Pool:
                 _update(tx, index, "state = 'signed', account = ?, signed = ?", (account.hex(), now))
             elif known.account != account or known.state not in (KeyState.SIGNED, KeyState.GRANTED):
                 raise AlreadyUsed(f"the pool key {index} was given to another account, or is used")
-            elif known.locked and known.commitment != commitment:
-                raise AlreadyUsed(f"a wallet is being formed with the pool key {index}")
+            elif known.apart:
+                raise AlreadyUsed(f"the pool key {index} is kept for a wallet already")
             _update(tx, index, "commitment = ?, committed = ?", (commitment.hex(), now))
 
     def grant(self, index: PoolIndex, account: bytes) -> Secret[bytes]:
@@ -240,22 +241,20 @@ class Pool:
             known = self.get(index, for_update=True)
             if known is None:
                 raise Unavailable(f"this party has no part of the pool key {index}")
-            if known.state in (KeyState.USED, KeyState.BURNED):
-                raise Unavailable(f"the pool key {index} is {known.state}")
+            if known.state in (KeyState.USED, KeyState.BURNED) or known.apart:
+                raise Unavailable(f"the pool key {index} is in use, or was used")
             if known.state is KeyState.GRANTED and known.account != account:
                 raise LocalError(f"two certificates give the pool key {index} to two accounts")
             _update(tx, index, "state = 'granted', account = ?", (account.hex(),))
             return self._open(tx, index)
 
-    def lock(self, index: PoolIndex, commitment: bytes) -> None:
-        """A formation with this granted key begins: no other commitment will do. Raises `AlreadyUsed`."""
+    def set_apart(self, index: PoolIndex) -> None:
+        """Keep a granted key for the one wallet it was asked for together with: it is open no more."""
         with self._rows.storage.transaction() as tx:
             known = self.get(index, for_update=True)
-            if known is None or known.state is not KeyState.GRANTED:
-                raise Unavailable(f"the pool key {index} is not granted")
-            if known.locked and known.commitment != commitment:
-                raise AlreadyUsed(f"a wallet is being formed with the pool key {index} already")
-            _update(tx, index, "locked = 1, commitment = ?", (commitment.hex(),))
+            if known is None or known.state is not KeyState.GRANTED or known.apart:
+                raise Unavailable(f"the pool key {index} is not one to set apart")
+            _update(tx, index, "apart = 1", ())
 
     def read(self, index: PoolIndex) -> Secret[bytes]:
         """Our part. Raises `Unavailable` when there is none, or no more."""
@@ -285,19 +284,38 @@ class Pool:
                 for at, body in found
             }
 
-    def stage(self, curve: str, batch: int, epoch: int, parts: Mapping[int, bytes]) -> None:
-        """Keep the parts of a next epoch beside the live ones. Those of keys that are gone are not kept.
+    def stage(self, curve: str, batch: int, epoch: int, parts: Mapping[int, tuple[bytes, bytes]]) -> None:
+        """Keep the parts of a next epoch, (key id, part) by position, beside the live ones.
 
-        Staging an epoch again replaces what was staged.
+        Keys that are gone here stay gone; keys that are new here (we join) are FREE, see `inherit`. Staging
+        an epoch again replaces what was staged.
         """
         with self._rows.storage.transaction() as tx:
             found = self._select("curve = ? AND batch = ?", (curve, batch), for_update=True)
-            live = {key.index.position for key in found if key.state not in (KeyState.USED, KeyState.BURNED)}
-            tx.execute(
-                "DELETE FROM pool_parts WHERE curve = ? AND batch = ? AND epoch = ?", (curve, batch, epoch)
-            )
-            kept = {at: part for at, part in parts.items() if at in live}
+            known = {key.index.position: key.state for key in found}
+            new = [(curve, batch, at, key.hex(), "free") for at, (key, _) in parts.items() if at not in known]
+            if new:
+                _insert(tx, "pool_keys (curve, batch, position, key_id, state)", new)
+                tx.execute(
+                    "INSERT INTO pool_batches (curve, batch, count, state) VALUES (?, ?, ?, 'stored') "
+                    "ON CONFLICT DO NOTHING",
+                    (curve, batch, max(parts) + 1),
+                )
+            where = "curve = ? AND batch = ? AND epoch = ?"
+            tx.execute(f"DELETE FROM pool_parts WHERE {where}", (curve, batch, epoch))  # noqa: S608
+            gone = {at for at, state in known.items() if state in (KeyState.USED, KeyState.BURNED)}
+            kept = {at: part for at, (_, part) in parts.items() if at not in gone}
             self._seal(tx, curve, batch, epoch, kept, max(parts, default=0) + 1)
+
+    def inherit(self, votes: Mapping[PoolIndex, bytes]) -> None:
+        """What a committee before ours has voted: a key is for that account only; for none, if empty."""
+        with self._rows.storage.transaction() as tx:
+            for index, account in votes.items():
+                known = self.get(index, for_update=True)
+                if known is None or known.state is not KeyState.FREE:
+                    continue
+                state = KeyState.SIGNED if account else KeyState.CLOSED
+                _update(tx, index, "state = ?, account = ?", (state, account.hex()))
 
     def activate(self, epoch: int) -> None:
         """The committee is in this epoch: parts of earlier ones are erased. Repeating it does nothing."""
@@ -334,7 +352,7 @@ class Pool:
                 bytes.fromhex(commitment),
                 signed,
                 committed,
-                bool(locked),
+                bool(apart),
             )
             for (
                 curve,
@@ -346,7 +364,7 @@ class Pool:
                 commitment,
                 signed,
                 committed,
-                locked,
+                apart,
             ) in found
         ]
 

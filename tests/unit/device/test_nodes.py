@@ -32,8 +32,11 @@ class Fake:
         self.body: bytes = b"[]"
         self.proofs: list[RequestProof] = []
         self.nonce = NONCE.hex()
+        self.next_nonce: str | None = None
+        self.challenged = 0
 
     async def challenge(self, _: web.Request) -> web.StreamResponse:
+        self.challenged += 1
         return web.json_response({"nonce": self.nonce})
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
@@ -42,7 +45,8 @@ class Fake:
             body = await request.read()
             verify_request(proof, DEVICE.public, NODE.public, request.method, request.path, body)
             self.proofs.append(proof)
-        return web.Response(body=self.body, status=self.status)
+        headers = {} if self.next_nonce is None else {"Quorate-Nonce": self.next_nonce}
+        return web.Response(body=self.body, status=self.status, headers=headers)
 
 
 @pytest.fixture
@@ -50,7 +54,11 @@ async def fake() -> AsyncIterator[tuple[Fake, Nodes]]:
     found = Fake()
     app = web.Application()
     app.router.add_get("/v1/challenge", found.challenge)
-    app.router.add_route("*", "/{rest:.*}", found.answer)
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        return await found.answer(request)
+
+    app.router.add_route("*", "/{rest:.*}", answer)
     async with TestServer(app) as server:
         row = NodeRow("node1", str(server.make_url("")), NODE.public.to_bytes().hex())
         network = Network.of("test", Quorums(1, 0, 0, 0), [row])
@@ -64,6 +72,32 @@ async def test_a_request_proves_who_asks_this_node_for_exactly_this(fake: tuple[
     assert await nodes.wallets("node1") == []
     await nodes.make_instances("node1")
     assert [(proof.credential, proof.nonce) for proof in node.proofs] == [(b"token", NONCE)] * 2
+
+
+async def test_a_nonce_that_comes_with_an_answer_saves_asking_for_one(fake: tuple[Fake, Nodes]) -> None:
+    node, nodes = fake
+    for text in ("ff" * 32, "no hex", "ff"):
+        node.next_nonce = text
+        await nodes.wallets("node1")
+    assert [proof.nonce for proof in node.proofs] == [NONCE, b"\xff" * 32, NONCE]
+    assert node.challenged == 2
+
+
+async def test_a_nonce_of_before_a_restart_is_replaced_by_a_fresh_one(fake: tuple[Fake, Nodes]) -> None:
+    node, nodes = fake
+    node.next_nonce = "ee" * 32
+    await nodes.wallets("node1")
+    node.next_nonce, answer = None, node.answer
+
+    async def knows_it_no_more(request: web.Request) -> web.StreamResponse:
+        answered = await answer(request)
+        stale = node.proofs[-1].nonce != NONCE
+        said = {"code": "challenge", "message": "old", "remedy": "ask"}
+        return web.json_response(said, status=401) if stale else answered
+
+    node.answer = knows_it_no_more  # type: ignore[method-assign]
+    assert await nodes.wallets("node1") == []
+    assert [proof.nonce for proof in node.proofs] == [NONCE, b"\xee" * 32, NONCE]
 
 
 @pytest.mark.parametrize(

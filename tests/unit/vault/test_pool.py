@@ -101,17 +101,36 @@ def test_a_grant_needs_no_vote_of_ours_and_wins_over_it(pooled: Vault) -> None:
         pooled.pool.grant(at(9), ALICE)
 
 
-def test_a_formation_locks_a_granted_key_to_one_commitment(pooled: Vault) -> None:
-    with pytest.raises(Unavailable, match="not granted"):
-        pooled.pool.lock(at(0), ONE)
+def test_a_key_set_apart_for_a_wallet_is_open_no_more(pooled: Vault) -> None:
+    with pytest.raises(Unavailable, match="not one to set apart"):
+        pooled.pool.set_apart(at(0))
     pooled.pool.grant(at(0), ALICE)
-    pooled.pool.lock(at(0), ONE)
-    pooled.pool.lock(at(0), ONE)
+    pooled.pool.set_apart(at(0))
+    assert pooled.pool.open_of(CURVE, ALICE) == []
+    assert pooled.pool.read(at(0)).reveal() == b"part 0"
+    with pytest.raises(Unavailable):
+        pooled.pool.set_apart(at(0))
+    with pytest.raises(Unavailable):
+        pooled.pool.grant(at(0), ALICE)
     with pytest.raises(AlreadyUsed):
-        pooled.pool.lock(at(0), TWO)
+        pooled.pool.sign(at(0), ALICE, ONE, NOW)
+
+
+def test_a_member_that_joins_keeps_the_votes_of_the_committee_before(vault: Vault) -> None:
+    parts = {at: (key, part) for at, (key, part) in enumerate(batch(4))}
+    vault.pool.stage(CURVE, 1, 3, parts)
+    vault.pool.inherit({at(0): ALICE, at(1): b"", at(9): ALICE})
+    vault.pool.activate(3)
+    vault.pool.inherit({at(0): BOB})
+    assert vault.pool.unassigned(CURVE, 9) == [at(2), at(3)]
+    vault.pool.sign(at(0), ALICE, ONE, NOW)
     with pytest.raises(AlreadyUsed):
-        pooled.pool.sign(at(0), ALICE, TWO, NOW)
-    pooled.pool.sign(at(0), ALICE, ONE, NOW)
+        vault.pool.sign(at(0), BOB, ONE, NOW)
+    with pytest.raises(Unavailable):
+        vault.pool.sign(at(1), ALICE, ONE, NOW)
+    assert vault.pool.grant(at(1), BOB).reveal() == b"part 1"
+    with pytest.raises(AlreadyUsed):
+        vault.pool.put(CURVE, 1, batch(4))
 
 
 @pytest.mark.parametrize("end", ["use", "burn"])
@@ -153,8 +172,8 @@ def test_a_next_epoch_is_staged_beside_the_live_one_and_replaces_it_in_one_write
 ) -> None:
     pool = pooled.pool
     pool.burn(at(3))
-    pool.stage(CURVE, 1, 1, {0: b"first try", 1: b"x"})
-    pool.stage(CURVE, 1, 1, {at: b"new %d" % at for at in range(4)})
+    pool.stage(CURVE, 1, 1, {0: (ONE, b"first try"), 1: (ONE, b"x")})
+    pool.stage(CURVE, 1, 1, {at: (ONE, b"new %d" % at) for at in range(4)})
     assert {at: part.reveal() for at, part in pool.live_parts(CURVE, 1, 0).items()} == {
         at: b"part %d" % at for at in range(3)
     }
@@ -174,10 +193,10 @@ def test_a_next_epoch_is_staged_beside_the_live_one_and_replaces_it_in_one_write
 
 
 def test_a_staged_epoch_that_is_given_up_is_gone(pooled: Vault) -> None:
-    pooled.pool.stage(CURVE, 1, 1, {0: b"new"})
+    pooled.pool.stage(CURVE, 1, 1, {0: (ONE, b"new")})
     pooled.pool.burn(at(0))
     assert not pooled.data_keys.exists(f"pool:{CURVE}:1:1#0")
-    pooled.pool.stage(CURVE, 1, 1, {1: b"new"})
+    pooled.pool.stage(CURVE, 1, 1, {1: (ONE, b"new")})
     pooled.pool.discard(1)
     assert pooled.pool.live_parts(CURVE, 1, 1) == {}
     assert pooled.pool.read(at(1)).reveal() == b"part 1"
@@ -199,7 +218,7 @@ def test_after_a_restored_database_no_key_that_looks_free_is_voted_on_and_no_bat
     assert vault.pool.abstains
     with pytest.raises(Unavailable, match="takes part in no batch"):
         vault.pool.begin(CURVE, 2, 4)
-    vault.pool.stage(CURVE, 1, 1, {2: b"new"})
+    vault.pool.stage(CURVE, 1, 1, {2: (ONE, b"new")})
     vault.pool.activate(1)
     assert not vault.pool.abstains
     vault.pool.begin(CURVE, 2, 4)

@@ -25,6 +25,7 @@ from quorate.node.keybook import KeyBook
 from quorate.node.log import LogFunction
 from quorate.node.pairs import Pairs
 from quorate.node.policy import Policy
+from quorate.node.pool import NodePool
 from quorate.schemes.ecdsa import PairSetup, StaleSetup
 from quorate.session import KeyPair, PublicKeys, Session, SessionSpec
 from quorate.sharing.epochs import committee_epoch
@@ -46,6 +47,7 @@ class Services:
     vault: Vault
     keybook: KeyBook
     pairs: Pairs
+    pool: NodePool
     chains: Chains
     policy: Policy
     clock: Clock
