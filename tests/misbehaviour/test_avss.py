@@ -13,7 +13,7 @@ from tests.support.dealing import DEALER, FIVE, Batch, Circle, names, setting_of
 
 from quorate.encoding import encode
 from quorate.errors import ProofRejected
-from quorate.groups import SECP256K1
+from quorate.groups import SECP256K1, group_named
 from quorate.groups.toy import TOY_GROUP
 from quorate.session import Envelope, Exhibit, Message, Slot, examine, tag_of
 from quorate.sharing.avss import DECLARATION, KINDS, offence
@@ -152,7 +152,9 @@ def dealings(circle: Circle, batch: Batch) -> dict[str, Dealing]:
     }
 
 
-@pytest.mark.parametrize("group", [TOY_GROUP, SECP256K1], ids=lambda group: group.name)
+@pytest.mark.parametrize(
+    "group", [TOY_GROUP, SECP256K1, group_named("ed25519")], ids=lambda group: group.name
+)
 def test_a_dealing_of_any_wrong_form_is_refused_and_convicts(group: object) -> None:
     probe = with_dealer_as_liar(group=group)
     for what in dealings(probe, probe.batch()):

@@ -8,7 +8,7 @@ import pytest
 from tests.support.dealing import DEALER, FIVE, Circle, names
 
 from quorate.errors import Malformed
-from quorate.groups import SECP256K1, Group
+from quorate.groups import SECP256K1, Group, group_named
 from quorate.groups.toy import TOY_GROUP
 from quorate.session import Envelope, tag_of
 from quorate.sharing.avss import reconstruct
@@ -22,7 +22,9 @@ def is_(*kinds: type) -> set[str]:
     return {tag_of(kind) for kind in kinds}
 
 
-@pytest.mark.parametrize("group", [TOY_GROUP, SECP256K1], ids=lambda group: group.name)
+@pytest.mark.parametrize(
+    "group", [TOY_GROUP, SECP256K1, group_named("ed25519")], ids=lambda group: group.name
+)
 def test_everybody_completes_with_shares_of_the_dealers_secrets(group: Group) -> None:
     secrets = [group.scalar(11), group.scalar(22)]
     circle = Circle(honest=names(5), secrets=secrets, group=group)
@@ -199,3 +201,17 @@ def test_who_is_asked_answers_each_once() -> None:
     assert Envelope.parse(answer).tag == tag_of(Matrix)
     assert seat.receive(get) == []
     assert seat.receive(circle.table.envelope("n4", Get(bytes(32)), "n2", path=DEALER)) == []
+
+
+def test_liars_and_absent_and_one_more_are_asked_for_a_matrix() -> None:
+    """Not all at once: a matrix is large. Not fewer: those may never answer."""
+    circle = Circle(Quorums(6, 1, 1, 1), honest=["n2"])
+    batch = circle.batch()
+    seat, asked = circle.seats["n2"], []
+    for sender in ("n1", "n3", "n4", "n5"):
+        sent = seat.receive(circle.table.envelope(sender, batch.ready(sender, "n2"), "n2", path=DEALER))
+        asked.append([(Envelope.parse(data).tag, Envelope.parse(data).recipient) for data in sent])
+    assert asked == [[], [("avss.get", "n1"), ("avss.get", "n3")], [("avss.get", "n4")], []]
+    circle.say("n4", Matrix(batch.digest, circle.table.envelope(DEALER, batch.dealing, path=DEALER)), "n2")
+    circle.settle()
+    assert set(circle.completed()) == {"n2"}
