@@ -173,7 +173,7 @@ def seeds(quorums: Quorums, numbers: range, group: Group = TOY_GROUP) -> int:
 def again(quorums: str, seed: int, group: str) -> None:
     """One run, told."""
     with allow_toy():
-        print(play(Quorums(*map(int, quorums.split("-"))), seed, group_named(group)).story())  # noqa: T201
+        print(play(Quorums(*map(int, quorums.split("-"))), seed, group_named(group)).story())
 
 
 @pytest.mark.parametrize("quorums", SETS, ids=named)
