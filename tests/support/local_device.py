@@ -16,6 +16,7 @@ import pytest
 from tests.support.killing import Killed
 
 from quorate.account import KeyRecord
+from quorate.account.committee import Activation, Succession
 from quorate.account.pool import Ask, Claim, Offered, Votes
 from quorate.account.requests import LiveRequest
 from quorate.device import Backup, Device
@@ -60,6 +61,13 @@ class LocalNodes:
 
     async def ready(self, name: str) -> bool:
         return name in self._committee.nodes
+
+    def follow(self, network: Network) -> None:
+        """Reaches whoever is there by name."""
+
+    async def committee(self, name: str, since: int) -> tuple[list[Succession], Activation | None]:
+        _, chain, proof = self._node(name).committee.proof_since(since)
+        return list(chain), proof
 
     async def wallets(self, name: str) -> list[KeyRecord]:
         node = self._node(name)

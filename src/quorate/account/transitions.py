@@ -7,9 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import msgspec
+
+from quorate.account.carrying import carried_structure
+from quorate.account.committee import CommitteeRecord
 from quorate.account.records import Factor, FactorKind, KeyRecord, Member
 from quorate.session import PublicKeys
 from quorate.sharing.change import Change
+from quorate.sharing.epochs import in_committee_epoch
 from quorate.sharing.formation import Formed
 from quorate.sharing.keyshare import KeyShare
 from quorate.sharing.statements import KeyFormed, KeyLive, Prepared, to_sign
@@ -63,6 +68,17 @@ def refreshed_record(before: KeyRecord, change: Change, share: KeyShare) -> KeyR
             )
             for target in change.targets
         ),
+    )
+
+
+def live_in(record: KeyRecord, founded_on: KeyFormed | Prepared, committee: CommitteeRecord) -> KeyLive:
+    """`live_statement` as the nodes of this committee make it, who may hold the key in a later epoch of
+    theirs than the record has: of all that changes with it, the statement names but these two."""
+    live = live_statement(record, founded_on)
+    return msgspec.structs.replace(
+        live,
+        epoch=in_committee_epoch(record.epoch, committee.epoch),
+        structure=str(carried_structure(record.access, committee)),
     )
 
 

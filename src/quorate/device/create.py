@@ -21,9 +21,10 @@ from typing import Final
 from quorate.account import KeyRecord, structure_for
 from quorate.account.presets import DEVICE, FIRST_DEVICE_POINT, formation_structure
 from quorate.account.requests import LiveRequest, Signatures
-from quorate.account.transitions import formed_record, live_statement, refreshed_record
+from quorate.account.transitions import formed_record, live_in, refreshed_record
 from quorate.device.backup import Backup
 from quorate.device.backup.link import BackupLink
+from quorate.device.committee import carry, follow
 from quorate.device.sessions import Desk
 from quorate.device.shelf import Entry, Shelf, WalletState
 from quorate.encoding import encode
@@ -125,8 +126,18 @@ async def create(desk: Desk, shelf: Shelf, wish: Wish, report: Report) -> Entry:
 async def make_live(desk: Desk, shelf: Shelf, entry: Entry) -> Entry:
     """Show the certificate to the nodes until R have signed that the wallet is live. Repeating is harmless.
 
-    Raises `Missing` while too few answer; the wallet stays staged and nothing is lost.
+    Raises `Missing` while too few answer; the wallet stays staged and nothing is lost. Where the nodes have
+    gone on to another committee epoch meanwhile, the wallet becomes live in that.
     """
+    try:
+        return await _make_live(desk, shelf, entry)
+    except Missing:
+        if not await follow(desk) and committee_epoch(entry.record.epoch) == desk.network.epoch:
+            raise
+        return await _make_live(desk, shelf, entry)
+
+
+async def _make_live(desk: Desk, shelf: Shelf, entry: Entry) -> Entry:
     names = desk.network.names
     answers = await asyncio.gather(*(_told(desk, name, entry) for name in names))
     signed = {name: answer for name, answer in zip(names, answers, strict=True) if isinstance(answer, bytes)}
@@ -140,15 +151,18 @@ async def make_live(desk: Desk, shelf: Shelf, entry: Entry) -> Entry:
             parties=missing,
             needed=needed - len(signed),
         )
-    expected = live_statement(entry.record, entry.certificate.statement)
+    expected = live_in(entry.record, entry.certificate.statement, desk.network.record)
     verify_certificate(expected, signed, desk.network.identities, needed)
-    done: Entry = await desk.worker(shelf.make_live, entry)
+    carried = await carry(desk, shelf, entry)
+    if carried is None:
+        raise Missing("the nodes do not yet agree on the wallet's record", parties=names, needed=1)
+    done: Entry = await desk.worker(shelf.make_live, carried)
     return done
 
 
 async def _told(desk: Desk, name: str, entry: Entry) -> bytes | QuorateError:
     """A node's good signature over KEY-LIVE, or why there is none."""
-    expected = live_statement(entry.record, entry.certificate.statement)
+    expected = live_in(entry.record, entry.certificate.statement, desk.network.record)
     try:
         statement, signature = await desk.nodes.make_live(name, entry.certificate)
         if statement != encode(expected):

@@ -23,6 +23,7 @@ from typing import Any, Final, Self
 from quorate.chains import Chains
 from quorate.clock import Clock, unix_time
 from quorate.device.backup import Backup
+from quorate.device.committee import follow, followed
 from quorate.device.create import Report, Wish, create, make_live
 from quorate.device.home import Home
 from quorate.device.instances import InstanceBook
@@ -36,7 +37,7 @@ from quorate.device.shelf import Entry, Shelf, WalletState
 from quorate.device.wallet import Wallet
 from quorate.encoding import decode, encode
 from quorate.entropy import Rng, system_rng
-from quorate.errors import LocalError, Missing, Refused, Unavailable
+from quorate.errors import Abort, LocalError, Missing, Refused, Unavailable
 from quorate.secret import Secret
 from quorate.session import Identity, KeyPair
 from quorate.vault import Vault
@@ -67,7 +68,7 @@ class Device:
         clock: Clock = unix_time,
     ) -> None:
         self.home = home
-        self.network = network
+        self._network = network
         self._issuer = issuer
         self._observer = observer
         self._reach = reach
@@ -94,14 +95,15 @@ class Device:
         try:
             vault = await self._worker(self._open_vault)
             identity = await self._worker(self._own_keys, vault)
+            network = await self._worker(followed, vault, self._network)
         except BaseException:
             self._threads.shutdown(wait=False)
             raise
         self._desk = Desk(
-            network=self.network,
+            network=network,
             identity=identity,
             vault=vault,
-            nodes=self._reach(self.network, identity, lambda: self.login.token),
+            nodes=self._reach(network, identity, lambda: self.login.token),
             book=InstanceBook(vault, self._clock),
             reachable=Reachability(),
             worker=self._worker,
@@ -123,6 +125,11 @@ class Device:
             await self._worker(self._desk.vault.close)
             self._desk = None
         self._threads.shutdown(wait=True)
+
+    @property
+    def network(self) -> Network:
+        """The network as this device knows it now."""
+        return self._network if self._desk is None else self._desk.network
 
     # --- login ---------------------------------------------------------------------------------------
 
@@ -176,7 +183,14 @@ class Device:
         """
         backups = {BACKUP: backup} if isinstance(backup, Backup) else dict(backup or {})
         wish = Wish.of(self.desk, preset, backups, label)
-        entry = await create(self.desk, self.shelf, wish, report)
+        try:
+            entry = await create(self.desk, self.shelf, wish, report)
+        except Abort:
+            if not await follow(self.desk):
+                raise
+            # The nodes have gone on to another committee epoch; what was begun in the last one is given up.
+            wish = Wish.of(self.desk, preset, backups, label)
+            entry = await create(self.desk, self.shelf, wish, report)
         return self._wallet(entry)
 
     async def wallets(self) -> list[Wallet]:

@@ -16,8 +16,8 @@ import aiohttp
 import msgspec
 
 from quorate.account import KeyRecord
-from quorate.account.pool import Ask, Claim, Offered, Votes
 from quorate.account.committee import Activation, Succession
+from quorate.account.pool import Ask, Claim, Offered, Votes
 from quorate.account.requests import LiveRequest
 from quorate.clock import monotonic
 from quorate.device.network import Network

@@ -15,6 +15,7 @@ from quorate.account import KeyRecord
 from quorate.device.sessions import Desk
 from quorate.device.shelf import Entry, WalletState
 from quorate.errors import Abort, Unavailable
+from quorate.sharing.epochs import user_epoch
 
 
 async def settle_restore(desk: Desk, entries: Sequence[Entry]) -> bool:
@@ -55,4 +56,6 @@ async def _told(desk: Desk, node: str) -> list[KeyRecord]:
 
 
 def _is_past(entry: Entry, records: Sequence[KeyRecord]) -> bool:
-    return any(record.key == entry.record.key and record.epoch > entry.record.epoch for record in records)
+    """In a later epoch of its factors; the committee's own epochs change no share but the nodes'."""
+    past = user_epoch(entry.record.epoch)
+    return any(record.key == entry.record.key and user_epoch(record.epoch) > past for record in records)

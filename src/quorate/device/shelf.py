@@ -14,6 +14,7 @@ from typing import Annotated, Final
 import msgspec
 
 from quorate.account import KeyRecord
+from quorate.account.carrying import carried_share
 from quorate.account.presets import DEVICE
 from quorate.account.requests import LiveRequest
 from quorate.encoding import Canonical, decode, encode
@@ -108,6 +109,35 @@ class Shelf:
             if known.value != encode(live):
                 self._vault.records.put(_KIND, entry.key, encode(live), expected=known.version)
         return live
+
+    def carry(self, entry: Entry, record: KeyRecord) -> Entry:
+        """The wallet is in another committee epoch: the same share among other public ones. Gives it anew.
+
+        What the vault holds of the old epoch is erased, presignatures burned, unless the wallet is not live
+        yet; then that happens when it becomes so. Repeating it does nothing. Raises `Malformed` if our share
+        does not belong to the record.
+        """
+        with self._vault.transaction():
+            known = self._vault.records.get(_KIND, entry.key)
+            if known is None:
+                raise Unavailable("this device does not know that wallet")
+            now = decode(Entry, known.value)
+            if now.record.epoch >= record.epoch:
+                return now
+            share = carried_share(self.share(now), record)
+            self._vault.shares.put(now.key, record.epoch, share.to_bytes(), owner=DEVICE)
+            carried = msgspec.structs.replace(now, record=record)
+            self._vault.records.put(_KIND, now.key, encode(carried), expected=known.version)
+            if now.state is WalletState.LIVE:
+                self._vault.shares.activate(now.key, record.epoch)
+        return carried
+
+    def entry(self, key: str) -> Entry:
+        """A wallet as it is now. Raises `Unavailable`."""
+        known = self._vault.records.get(_KIND, key)
+        if known is None:
+            raise Unavailable("this device does not know that wallet")
+        return decode(Entry, known.value)
 
     def all(self) -> list[Entry]:
         """Every wallet, oldest first."""

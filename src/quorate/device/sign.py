@@ -18,6 +18,7 @@ from typing import Final, TypeVar
 from quorate.account import KeyRecord
 from quorate.account.presets import DEVICE
 from quorate.account.requests import OnlineRequest, PresignRequest
+from quorate.device.committee import catch_up
 from quorate.device.gather import TooFewNodes, gather_signers
 from quorate.device.sessions import Desk
 from quorate.device.shelf import Entry, Shelf
@@ -83,14 +84,14 @@ class SigningRoom:
 
         cold = False
 
-        async def attempt(channels: Mapping[str, Channel]) -> Signature:
+        async def attempt(entry: Entry, channels: Mapping[str, Channel]) -> Signature:
             nonlocal cold
             signers = tuple(sorted((*channels, DEVICE)))
-            ready = [] if cold else await self._waiting(signers)
+            ready = [] if cold else await self._waiting(entry, signers)
             if ready:
                 cold = True  # whatever becomes of it, the next try leans on nothing prepared
-                return await self._online(channels, signers, ready[0], payload, digest)
-            return await self._cold(channels, signers, payload, digest)
+                return await self._online(entry, channels, signers, ready[0], payload, digest)
+            return await self._cold(entry, channels, signers, payload, digest)
 
         async with self._desk.signing:
             return await self._try(attempt)
@@ -98,9 +99,9 @@ class SigningRoom:
     async def prepare(self, count: int) -> int:
         """Do ahead what needs no message, for the next `count` signatures; gives how many wait then."""
 
-        async def attempt(channels: Mapping[str, Channel]) -> int:
+        async def attempt(entry: Entry, channels: Mapping[str, Channel]) -> int:
             signers = tuple(sorted((*channels, DEVICE)))
-            return await self._presign(channels, signers)
+            return await self._presign(entry, channels, signers)
 
         waiting = 0
         for _ in range(count):
@@ -111,19 +112,24 @@ class SigningRoom:
     # --- the sessions --------------------------------------------------------------------------------
 
     async def _cold(
-        self, channels: Mapping[str, Channel], signers: tuple[str, ...], payload: bytes, digest: bytes
+        self,
+        entry: Entry,
+        channels: Mapping[str, Channel],
+        signers: tuple[str, ...],
+        payload: bytes,
+        digest: bytes,
     ) -> Signature:
-        signer, pairs = await self._seat(signers)
+        signer, pairs = await self._seat(entry, signers)
         login = self._desk.login().issued
 
         async def protocol(party: Party) -> Signature:
             checking = partial(self._checked, pairs, login)
             return _own(await sign(party, signer, pairs, digest, combiner=DEVICE, checking=checking))
 
-        return await self._run(channels, signers, SIGN, payload, protocol)
+        return await self._run(entry.record, channels, signers, SIGN, payload, protocol)
 
-    async def _presign(self, channels: Mapping[str, Channel], signers: tuple[str, ...]) -> int:
-        signer, pairs = await self._seat(signers)
+    async def _presign(self, entry: Entry, channels: Mapping[str, Channel], signers: tuple[str, ...]) -> int:
+        signer, pairs = await self._seat(entry, signers)
         expires = int(self._desk.clock()) + PRESIGNATURE_SECONDS
         login = self._desk.login().issued
 
@@ -132,11 +138,12 @@ class SigningRoom:
             return await presign(party, signer, pairs, expires=expires, checking=checking)
 
         payload = encode(PresignRequest(expires))
-        made = await self._run(channels, signers, PRESIGN, payload, protocol)
-        return int(await self._desk.worker(self._keep, made, signers, pairs, expires))
+        made = await self._run(entry.record, channels, signers, PRESIGN, payload, protocol)
+        return int(await self._desk.worker(self._keep, entry.record, made, signers, pairs, expires))
 
     async def _online(
         self,
+        entry: Entry,
         channels: Mapping[str, Channel],
         signers: tuple[str, ...],
         presignature: bytes,
@@ -144,7 +151,7 @@ class SigningRoom:
         digest: bytes,
     ) -> Signature:
         async def protocol(party: Party) -> Signature:
-            tweak = self.record.group.scalar(0)
+            tweak = entry.record.group.scalar(0)
             request = Request.of(party.spec, presignature, digest, combiner=DEVICE, tweak=tweak)
             # Consumed durably before any answer is read; the steps of a session run in the worker.
             try:
@@ -158,23 +165,24 @@ class SigningRoom:
 
         asked = encode(OnlineRequest(presignature, payload))
         try:
-            return await self._run(channels, signers, ONLINE, asked, protocol)
+            return await self._run(entry.record, channels, signers, ONLINE, asked, protocol)
         except QuorateError as error:
             # Some node may have answered, so it is of no more use. One that says it has none, as after a
             # restart, most likely has none of the others either: each would cost a signature a try.
             gone = isinstance(error, Refused) and error.code == "presignature"
-            await self._desk.worker(self._burn, await self._waiting(signers) if gone else [presignature])
+            useless = await self._waiting(entry, signers) if gone else [presignature]
+            await self._desk.worker(self._burn, useless)
             raise
 
     async def _run(
         self,
+        record: KeyRecord,
         channels: Mapping[str, Channel],
         signers: tuple[str, ...],
         declaration: Declaration,
         payload: bytes,
         protocol: ProtocolRun[T],
     ) -> T:
-        record = self.record
         roster = record.roster(signers)
         proposal = SessionSpec(
             declaration.name,
@@ -194,16 +202,20 @@ class SigningRoom:
 
     # --- choosing, and going on ----------------------------------------------------------------------
 
-    async def _try(self, attempt: Callable[[Mapping[str, Channel]], Awaitable[T]]) -> T:
+    async def _try(self, attempt: Callable[[Entry, Mapping[str, Channel]], Awaitable[T]]) -> T:
         marks = _Marks(self._desk.network.quorums.liars)
         last: QuorateError | None = None
         for _ in range(MAX_TRIES):
+            # Another signature of this moment may have followed the committee to its next epoch.
+            entry = self._entry = await self._desk.worker(self._shelf.entry, self._entry.key)
             try:
-                channels = await gather_signers(self._desk, self.record, marks.penalties)
+                channels = await gather_signers(self._desk, entry.record, marks.penalties)
             except TooFewNodes as error:
+                if await self._follow():
+                    continue
                 raise last if isinstance(last, Refused) else error from last
             try:
-                result = await attempt(channels)
+                result = await attempt(entry, channels)
             except Abort as error:
                 last = error
                 await self._react(error, marks)
@@ -246,7 +258,10 @@ class SigningRoom:
                 await self._renew(nodes[0], marks.penalties)
             else:
                 await self._make_instances(nodes, marks.penalties)
-        elif error.code in ("unknown-key", "epoch") and nodes:
+        elif error.code in ("epoch", "committee") and nodes:
+            if not await self._follow():
+                await self._catch_up(nodes, marks.penalties)
+        elif error.code == "unknown-key" and nodes:
             await self._catch_up(nodes, marks.penalties)
         elif error.code == "presignature":
             return  # ours is used up too; the next try signs cold
@@ -254,6 +269,13 @@ class SigningRoom:
             marks.penalties.update(nodes)
         elif marks.is_settled(error):
             raise error
+
+    async def _follow(self) -> bool:
+        """Go with the nodes to another committee epoch, if there is one; the next try is in that."""
+        carried = await catch_up(self._desk, self._shelf, self._entry)
+        if carried is not None:
+            self._entry = carried
+        return carried is not None
 
     async def _renew(self, node: str, penalties: Counter[str]) -> None:
         try:
@@ -279,12 +301,14 @@ class SigningRoom:
 
     # --- storage, in the worker ----------------------------------------------------------------------
 
-    async def _seat(self, signers: tuple[str, ...]) -> tuple[Signer, dict[str, PairSetup]]:
-        found: tuple[Signer, dict[str, PairSetup]] = await self._desk.worker(self._take_seat, signers)
+    async def _seat(self, entry: Entry, signers: tuple[str, ...]) -> tuple[Signer, dict[str, PairSetup]]:
+        found: tuple[Signer, dict[str, PairSetup]] = await self._desk.worker(self._take_seat, entry, signers)
         return found
 
-    def _take_seat(self, signers: tuple[str, ...]) -> tuple[Signer, dict[str, PairSetup]]:
-        signer = Signer.of(self._shelf.share(self._entry), signers)
+    def _take_seat(self, entry: Entry, signers: tuple[str, ...]) -> tuple[Signer, dict[str, PairSetup]]:
+        if self._shelf.entry(entry.key).record != entry.record:
+            raise Unavailable("the wallet has followed its nodes to another epoch", remedy=Remedy.RETRY)
+        signer = Signer.of(self._shelf.share(entry), signers)
         book = self._desk.book
         return signer, {name: book.load(name) for name in signers if name != DEVICE}
 
@@ -305,24 +329,28 @@ class SigningRoom:
         for name, setup in pairs.items():
             self._desk.book.refuse_frozen(name, setup)
 
-    async def _waiting(self, signers: tuple[str, ...]) -> list[bytes]:
-        found: list[bytes] = await self._desk.worker(self._ready, signers)
+    async def _waiting(self, entry: Entry, signers: tuple[str, ...]) -> list[bytes]:
+        found: list[bytes] = await self._desk.worker(self._ready, entry.record, signers)
         return found
 
     def _burn(self, presignatures: list[bytes]) -> None:
         for presignature in presignatures:
             self._desk.vault.presignatures.burn(presignature)
 
-    def _ready(self, signers: tuple[str, ...]) -> list[bytes]:
-        record = self.record
+    def _ready(self, record: KeyRecord, signers: tuple[str, ...]) -> list[bytes]:
         return self._desk.vault.presignatures.ready(
             record.key.hex(), record.epoch, signers, self._desk.clock()
         )
 
     def _keep(
-        self, made: Presignature, signers: tuple[str, ...], pairs: Mapping[str, PairSetup], expires: int
+        self,
+        record: KeyRecord,
+        made: Presignature,
+        signers: tuple[str, ...],
+        pairs: Mapping[str, PairSetup],
+        expires: int,
     ) -> int:
-        record, now = self.record, self._desk.clock()
+        now = self._desk.clock()
         with self._desk.vault.transaction():
             self._refuse_frozen(pairs)
             self._desk.vault.presignatures.put(
@@ -335,7 +363,7 @@ class SigningRoom:
                 expires=expires,
                 now=now,
             )
-        return len(self._ready(signers))
+        return len(self._ready(record, signers))
 
 
 @dataclass(slots=True)

@@ -59,7 +59,7 @@ class Wallet:
         self._chains = chains
         self._room = SigningRoom(desk, shelf, entry)
         self._loop = asyncio.get_running_loop()
-        self._network = desk.network
+        self._desk = desk
 
     def __repr__(self) -> str:
         return f"Wallet({self.address})"
@@ -163,7 +163,7 @@ class Wallet:
 
     def show(self) -> Facts:
         """Facts about the wallet."""
-        record = self._entry.record
+        record = self._room.record
         return Facts(
             address=self.address,
             label=self._entry.label,
@@ -171,7 +171,7 @@ class Wallet:
             structure=record.structure,
             survives=survival(record.access),
             backups=tuple(path for _, path in self._entry.backups),
-            nodes=tuple(self._network.names),
+            nodes=tuple(self._desk.network.names),
             network=record.network,
             key=self._entry.key,
             epoch=record.epoch,

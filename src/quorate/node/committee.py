@@ -11,14 +11,14 @@ and the node then takes no sessions.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from quorate.account.committee import Activation, CommitteeRecord, Seat, Succession, verify_chain
 from quorate.encoding import decode, encode
 from quorate.entropy import Rng
-from quorate.errors import Unavailable
+from quorate.errors import Refused, Unavailable
 from quorate.node.config import BadConfig, NodeConfig
 from quorate.node.identity import FIRST_EPOCH, NodeKeys
 from quorate.session import KeyPair, PublicKeys
@@ -110,11 +110,27 @@ class Committee:
             raise Unavailable(f"{name} is not of the committee")
         return seat.url
 
+    def check_quorum(self, present: Collection[str]) -> None:
+        """Raises `Refused` unless these are members, and enough to decide for all and to be waited for."""
+        needed = max(self.quorums.echo, self.quorums.ready)
+        if not set(present) <= set(self.names) or len(present) < needed:
+            raise Refused(
+                f"this takes {needed} of the {len(self.names)} nodes, and nobody else",
+                code="parties",
+                parties=[self._me],
+            )
+
     def at(self, epoch: int) -> CommitteeRecord | None:
         """The record of an epoch from `root` to now."""
         now = self._now
         records = (self.root, *(succession.record for succession in now.chain))
         return next((record for record in records if record.epoch == epoch), None)
+
+    def proof_since(self, epoch: int) -> tuple[int, tuple[Succession, ...], Activation | None]:
+        """The present epoch, how it came after `epoch`, and what put it in force: all of one moment."""
+        now = self._now
+        chain = tuple(one for one in now.chain if one.record.epoch > epoch)
+        return now.record.epoch, chain, now.activation
 
     # --- our own keys --------------------------------------------------------------------------------
 

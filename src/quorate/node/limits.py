@@ -7,9 +7,9 @@ from typing import Final
 MAX_BODY_BYTES: Final = 64 << 10
 """A request body: the largest is a certificate, with one signature a node."""
 
-MAX_SUCCESSIONS: Final = 64
-"""Changes of the committee in one answer, of a few kilobytes each: a year of weekly ones. Who was away for
-longer asks again from where it stands."""
+MAX_SUCCESSIONS: Final = 256
+"""Changes of the committee in one answer, of a few kilobytes each: five years of weekly ones. A device that
+was away for longer is told of the present committee by its operator, as a new one is."""
 
 MAX_CONNECTIONS: Final = 512
 """Sockets open at once, most of which may still be silent: those cost a file each, of which a process has

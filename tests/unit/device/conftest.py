@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from quorate.account import KeyRecord
+from quorate.account.committee import Activation, Succession
 from quorate.account.requests import LiveRequest
 from quorate.clock import unix_time
 from quorate.device.device import Device
@@ -16,6 +18,7 @@ from quorate.device.nodes import Nodes
 from quorate.device.sessions import Event
 from quorate.errors import Missing
 from quorate.identity.login import TOKEN_SECONDS, account_id
+from quorate.node.node import Node
 from quorate.session import PublicKeys
 from quorate.testing.committee import LocalCommittee
 from quorate.transport.channel import Channel, ChannelClosed
@@ -24,11 +27,11 @@ from quorate.transport.channel import Channel, ChannelClosed
 class MemoryNodes(Nodes):
     """Reaches a `LocalCommittee` without sockets."""
 
-    committee: LocalCommittee
+    local: LocalCommittee
 
     async def connect(self, name: str) -> Channel:
         try:
-            return await self.committee.connect(name)
+            return await self.local.connect(name)
         except ChannelClosed as error:
             raise Missing(str(error), parties=[name], needed=1) from None
 
@@ -40,11 +43,23 @@ class MemoryNodes(Nodes):
         """Made when a signature needs them."""
 
     async def make_live(self, name: str, request: LiveRequest) -> tuple[bytes, bytes]:
-        if name in self.committee.down:
-            raise Missing(f"{name} is down", parties=[name], needed=1)
-        node = self.committee.nodes[name]
+        node = self._node(name)
         answer: tuple[bytes, bytes] = await node.worker(node.make_live, request)
         return answer
+
+    async def committee(self, name: str, since: int) -> tuple[list[Succession], Activation | None]:
+        _, chain, proof = self._node(name).committee.proof_since(since)
+        return list(chain), proof
+
+    async def wallets(self, name: str) -> list[KeyRecord]:
+        node = self._node(name)
+        found: list[KeyRecord] = await node.worker(node.records_of, account_id(self.local.network, "ada"))
+        return found
+
+    def _node(self, name: str) -> Node:
+        if name in self.local.down or name not in self.local.nodes:
+            raise Missing(f"{name} is down", parties=[name], needed=1)
+        return self.local.nodes[name]
 
 
 class CommitteeIssuer:
@@ -61,10 +76,7 @@ class CommitteeIssuer:
 
 
 def network_of(committee: LocalCommittee) -> Network:
-    rows = [
-        NodeRow(name, "http://127.0.0.1:1", committee.identities[name].to_bytes().hex())
-        for name in committee.names
-    ]
+    rows = [NodeRow(name, "memory:", committee.identities[name].to_bytes().hex()) for name in committee.names]
     return Network.of(committee.network, committee.quorums, rows)
 
 
@@ -88,7 +100,7 @@ async def device(committee: LocalCommittee, tmp_path: Path, events: list[Event])
     class Reaches(MemoryNodes):
         pass
 
-    Reaches.committee = committee
+    Reaches.local = committee
     found = Device(
         Home(tmp_path / "home"),
         network_of(committee),
