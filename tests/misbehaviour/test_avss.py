@@ -298,6 +298,21 @@ def test_a_false_point_is_proved_and_does_not_count(
             assert LIAR not in signers, what
 
 
+def test_evidence_of_real_identities_over_a_real_curve_convinces_as_well() -> None:
+    circle = Circle(honest=["n2", "n3"], group=SECP256K1, real=True)
+    batch = circle.batch()
+    circle.deal(batch, "n2")
+    circle.tell(DEALER, batch.dealing, "n3")
+    circle.say(DEALER, batch.send("n2"), "n3")
+    circle.say("n4", Echo(batch.digest, batch.values("n4", "n3")), "n2")
+    for sender in ("n1", "n5"):
+        circle.echo(sender, batch)
+    circle.settle()
+    assert circle.accused() == {DEALER, "n4"}
+    assert circle.proved("n3", DEALER)
+    assert circle.proved("n2", "n4")
+
+
 def test_a_false_echo_does_not_make_up_the_quorum() -> None:
     circle = Circle(honest=["n2"])
     batch = circle.batch()

@@ -74,7 +74,8 @@ class Sharing:
     def deal(self, secrets: Sequence[Scalar | None] | None = None) -> None:
         """Share `secrets` (default: fresh random ones); None stands for one that we lack. The dealer, once.
 
-        Raises `Malformed` for a secret of zero, whose commitment has no encoding.
+        Raises `Malformed` for a secret of zero, whose commitment has no encoding, and `ProofRejected` for
+        secrets that are not the required ones: others would convict us of them.
         """
         setting, group = self.setting, self.setting.group
         if self._party.me != self.dealer or self._has_dealt:
@@ -92,6 +93,7 @@ class Sharing:
         self._has_dealt = True
         public = commitments.commit(group, columns)
         dealing = Dealing(commitments.bitmap(gaps, setting.count), commitments.pack(public))
+        commitments.check_shape(setting, dealing, self._constants)
         self._party.broadcast(dealing)
         rows = {
             node: bivariate.row(columns, setting.degree, x, group.order)

@@ -7,7 +7,7 @@ from itertools import combinations
 import pytest
 from tests.support.dealing import DEALER, FIVE, Circle, names
 
-from quorate.errors import Malformed
+from quorate.errors import Malformed, ProofRejected
 from quorate.groups import SECP256K1, Group, group_named
 from quorate.groups.toy import TOY_GROUP
 from quorate.session import Envelope, tag_of
@@ -188,6 +188,16 @@ def test_zero_cannot_be_shared() -> None:
     circle = Circle(honest=names(5), secrets=[TOY_GROUP.scalar(0), TOY_GROUP.scalar(1)])
     assert isinstance(circle.seats[DEALER].error, Malformed)
     assert circle.under_way == []
+
+
+def test_a_dealer_with_other_secrets_than_required_sees_it_before_anybody_else() -> None:
+    for secrets, constants in (
+        ([TOY_GROUP.scalar(1), TOY_GROUP.scalar(2)], [TOY_GROUP.generator] * 2),
+        ([TOY_GROUP.scalar(1), None], None),
+    ):
+        circle = Circle(honest=names(5), secrets=secrets, constants=constants)
+        assert isinstance(circle.seats[DEALER].error, ProofRejected)
+        assert circle.under_way == []
 
 
 def test_who_is_asked_answers_each_once() -> None:
