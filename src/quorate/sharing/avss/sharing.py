@@ -93,7 +93,8 @@ class Sharing:
         self._has_dealt = True
         public = commitments.commit(group, columns)
         dealing = Dealing(commitments.bitmap(gaps, setting.count), commitments.pack(public))
-        commitments.check_shape(setting, dealing, self._constants)
+        if self._constants is not None:
+            commitments.check_shape(setting, dealing, self._constants)
         self._party.broadcast(dealing)
         rows = {
             node: bivariate.row(columns, setting.degree, x, group.order)
