@@ -71,7 +71,8 @@ class Simulation(Generic[T]):
     (see `quorate.testing.cheats`), `by_hand` gives a seat a coroutine of your own; both make their party a
     cheater, of whom nothing is asserted. With `journaled` (for all, or for these parties) a crashed party
     comes back through its journal. What `censor` says of a parcel that comes up for delivery is final: True
-    makes it vanish. Raises `Malformed` for an impossible agreement.
+    makes it vanish. `crash_at` (party, which delivery to it, whether after its journal was
+    written) places one crash exactly. Raises `Malformed` for an impossible agreement.
     """
 
     def __init__(
@@ -95,6 +96,7 @@ class Simulation(Generic[T]):
         journaled: bool | Iterable[PartyId] = True,
         identities: Mapping[PartyId, Identity] | None = None,
         censor: Callable[[Parcel], bool] | None = None,
+        crash_at: tuple[PartyId, int, bool] | None = None,
     ) -> None:
         numbered = [f"p{number}" for number in range(1, parties + 1)] if isinstance(parties, int) else parties
         self.parties: tuple[PartyId, ...] = tuple(sorted(numbered))
@@ -121,6 +123,7 @@ class Simulation(Generic[T]):
         self.scheduler = scheduler or Uniform()
         self.faults = faults
         self.censor = censor
+        self.crash_at = crash_at
         self.cheats = tuple(cheats)
         hands = by_hand or {}
         self.cheaters = frozenset(cheat.party for cheat in self.cheats) | frozenset(hands)
@@ -170,6 +173,8 @@ class Simulation(Generic[T]):
         if self.censor is not None and self.censor(parcel):
             self._note("censor", parcel)
             return
+        if self.crash_at is not None and self._crashes_now(parcel, seat):
+            return
         if self.faults.any and self._befallen(parcel, seat):
             return
         if seat.session is None:
@@ -198,15 +203,25 @@ class Simulation(Generic[T]):
             self._lost.append(parcel)
             return True
         if seat.may_crash and dice.happens(faults.crash):
-            self._crash(parcel, seat)
+            self._crash(parcel, seat, after=bool(dice.below(2)))
             return True
         if not self._happened["power cut"] and dice.happens(faults.power_cut):
             self._cut_power(parcel)
             return True
         return False
 
-    def _crash(self, parcel: Parcel, seat: _Seat[T]) -> None:
-        if self._dice.below(2):
+    def _crashes_now(self, parcel: Parcel, seat: _Seat[T]) -> bool:
+        party, nth, after = self.crash_at or ("", 0, False)
+        if parcel.to != party or seat.session is None:
+            return False
+        self._happened["deliveries to the one"] += 1
+        if self._happened["deliveries to the one"] != nth:
+            return False
+        self._crash(parcel, seat, after=after)
+        return True
+
+    def _crash(self, parcel: Parcel, seat: _Seat[T], *, after: bool) -> None:
+        if after:
             # after the journal was written, before anything left
             self._note("crash after", parcel)
             seat.feed(parcel.data)
