@@ -68,18 +68,20 @@ class Committee:
 
 @dataclass
 class EpochChange:
-    """One session of resharing. `spare` are the keys, by number, that everybody lets a dealer lack."""
+    """One session of resharing. `kept`: the keys, by number, that no dealer may lack though all are spare."""
 
     old: Committee
     terms: Terms
-    spare: Collection[int] = ()
+    kept: Collection[int] = ()
 
     def run(self, me: PartyId) -> ProtocolRun[Any]:
         """The honest seat of a party."""
-        spare = {key_id(number) for number in self.spare}
+        kept = {key_id(number) for number in self.kept}
 
         async def run(party: Party) -> Reshared | None:
-            return await reshare(party, self.terms, shares=self.old.of(me), may_lack=lambda key: key in spare)
+            return await reshare(
+                party, self.terms, shares=self.old.of(me), may_lack=lambda key: key not in kept
+            )
 
         return run
 
@@ -114,7 +116,9 @@ class EpochChange:
         assert len({(r.digest, r.dealers, r.lost) for r in got.values()}) == 1
         assert len(set(first.dealers)) == len(first.dealers) >= self.terms.old.degree + 1
         assert set(first.dealers) <= set(self.terms.old.nodes)
-        assert not set(first.lost) - {key_id(number) for number in self.spare}
+        assert len(first.dealers) == self.terms.needed
+        assert not first.lost or self.terms.spare
+        assert not set(first.lost) & {key_id(number) for number in self.kept}
         if first.keys is None:
             return
         assert first.keys.degree == self.terms.new_quorums.degree
@@ -139,9 +143,9 @@ def check_sharing(group: Group, commitment: Commitment, shares: Mapping[int, int
 
 
 def change(
-    old: tuple[str, Quorums], new: tuple[str, Quorums], *, spare: Collection[int] = (), **more: Any
+    old: tuple[str, Quorums], new: tuple[str, Quorums], *, kept: Collection[int] = (), **more: Any
 ) -> EpochChange:
     """A change between committees whose nodes are letters: ``change(("abcd", Q4), ("abce", Q4))``."""
-    terms = {name: more.pop(name) for name in ("chunk", "attempt") if name in more}
+    terms = {name: more.pop(name) for name in ("chunk", "attempt", "spare") if name in more}
     committee = Committee(tuple(old[0]), old[1], **more)
-    return EpochChange(committee, committee.terms(tuple(new[0]), new[1], **terms), spare)
+    return EpochChange(committee, committee.terms(tuple(new[0]), new[1], **terms), kept)

@@ -81,14 +81,14 @@ async def reshare(
     terms: Terms,
     *,
     shares: Shares = NOTHING,
-    may_lack: Callable[[bytes], bool] = lambda key_id: False,
+    may_lack: Callable[[bytes], bool] = lambda key_id: True,
 ) -> Reshared | None:
     """Our part of one session. A new node concludes with its `Reshared`, an old one that goes with None.
 
-    `shares` are an old node's own. One that does not fit its public share counts as lacking. `may_lack`
-    says whether a dealer may go without a key: only where we know that the key is not live; a dealer that
-    lacks a live key has nobody's voice. An old node returns once the new ones have agreed; a new one serves
-    those who are behind until all are done, or its host ends the session.
+    `shares` are an old node's own. One that does not fit its public share counts as lacking. A dealer that
+    lacks a key which it may not lack has nobody's voice: any that is not spare by the terms, and a spare one
+    (its id) that we know better of and `may_lack` refuses. An old node returns once the new ones have agreed;
+    a new one serves those who are behind until all are done, or its host ends the session.
     """
     terms.check(party)
     seats = _Seats(party, terms, may_lack)
@@ -156,13 +156,14 @@ class _Seats:
         self._receives = party.me in terms.new_nodes
         self._known: set[PartyId] = set()
         dealers = terms.old.nodes if self._receives else (party.me,)
+        self._constants = {dealer: terms.old.public_shares(dealer) for dealer in dealers}
         self._sharings = {
             dealer: Sharing(
                 deals.fork(dealer),
                 self._settings[dealer],
                 dealer,
-                constants=terms.old.public_shares(dealer) if self._receives else None,
-                may_lack=lambda index: may_lack(terms.old.key_ids[index]),
+                constants=self._constants[dealer],
+                may_lack=lambda index: terms.spare and may_lack(terms.old.key_ids[index]),
             )
             for dealer in dealers
         }
@@ -204,7 +205,7 @@ class _Seats:
         given = shares.reveal() or (None,) * terms.old.count
         generator, scalar = terms.group.generator, terms.group.scalar
         secrets: list[Scalar | None] = [None if share is None else scalar(share) for share in given]
-        for index, (secret, public) in enumerate(zip(secrets, terms.old.public_shares(me), strict=True)):
+        for index, (secret, public) in enumerate(zip(secrets, self._constants[me], strict=True)):
             if secret is not None and generator.multiply(secret) != public:
                 secrets[index] = None
         # also when all are lacking: where no key is live, this is what lets the session end

@@ -61,6 +61,7 @@ class Terms:
     `change` is the digest of the new committee's record, and through it of the whole chain; `epoch` the new
     committee epoch. Keys are taken in chunks, each a session of its own. `attempt` counts how often this
     chunk was begun anew: whoever dealt in one attempt never deals in it again, and draws afresh for the next.
+    A chunk is of live keys, of which no dealer may lack any, or of `spare` ones, which a pool can do without.
     """
 
     change: bytes
@@ -71,6 +72,7 @@ class Terms:
     new_quorums: Quorums
     chunk: int = 0
     attempt: int = 0
+    spare: bool = False
 
     def __post_init__(self) -> None:
         if len(self.change) != 32:
@@ -100,8 +102,8 @@ class Terms:
 
     @property
     def needed(self) -> int:
-        """Dealers to agree on: d+1 and t more, so that liars who claim to lack a key cannot lose it."""
-        return self.combined + self.old_quorums.liars
+        """Dealers to agree on: d+1. Of spare keys t more: liars who claim to lack one shall not lose it."""
+        return self.combined + (self.old_quorums.liars if self.spare else 0)
 
     @property
     def payload(self) -> bytes:
@@ -113,6 +115,7 @@ class Terms:
                 self.epoch,
                 self.chunk,
                 self.attempt,
+                self.spare,
                 self.old.nodes,
                 (old.degree, old.liars, old.away),
                 self.new_nodes,

@@ -92,21 +92,21 @@ def test_nodes_may_be_called_anything_a_party_may_be_called() -> None:
 # --- gaps ----------------------------------------------------------------------------------------------
 
 
-def lacking(gaps: dict[str, tuple[int, ...]], spare: tuple[int, ...]) -> EpochChange:
-    epoch = change(("abcde", Q5), ("abcde", Q5), spare=spare)
+def lacking(gaps: dict[str, tuple[int, ...]], *, spare: bool, kept: tuple[int, ...] = ()) -> EpochChange:
+    epoch = change(("abcde", Q5), ("abcde", Q5), spare=spare, kept=kept)
     for node, indices in gaps.items():
         epoch.old.lose(node, *indices)
     return epoch
 
 
-def test_a_key_that_few_lack_is_made_by_the_others() -> None:
-    epoch = lacking({"b": (1,)}, spare=(1,))
+def test_a_spare_key_that_few_lack_is_made_by_the_others() -> None:
+    epoch = lacking({"b": (1,)}, spare=True)
     for seed in range(5):
         assert epoch.play(seed).values["c"].lost == ()
 
 
 def test_a_spare_key_that_too_many_lack_is_lost_and_the_others_stay() -> None:
-    epoch = lacking({"a": (1,), "b": (1,), "c": (1,)}, spare=(1,))
+    epoch = lacking({"a": (1,), "b": (1,), "c": (1,)}, spare=True)
     result = epoch.play()
     for node in "abcde":
         assert result.values[node].lost == (key_id(1),)
@@ -115,7 +115,7 @@ def test_a_spare_key_that_too_many_lack_is_lost_and_the_others_stay() -> None:
 
 
 def test_when_every_spare_key_is_gone_there_is_an_end_all_the_same() -> None:
-    epoch = lacking(dict.fromkeys("abc", (0, 1, 2)), spare=(0, 1, 2))
+    epoch = lacking(dict.fromkeys("abc", (0, 1, 2)), spare=True)
     result = epoch.play()
     assert not result.errors
     for node in "abcde":
@@ -125,16 +125,22 @@ def test_when_every_spare_key_is_gone_there_is_an_end_all_the_same() -> None:
 
 
 def test_no_dealing_that_lacks_a_live_key_counts() -> None:
-    """One that has lost a live share still receives the new one."""
-    epoch = lacking({"b": (1,)}, spare=(0,))
+    """Its dealer has lost a live share and still receives the new one. As many may as leave d+1."""
+    epoch = lacking({"b": (1,), "e": (0,)}, spare=False)
     for seed in range(5):
         result = epoch.play(seed)
-        assert "b" not in result.values["c"].dealers
+        assert result.values["c"].dealers == ("a", "c", "d")
         assert len(result.values["b"].shares.reveal()) == 3
 
 
+def test_nor_one_that_lacks_a_spare_key_which_the_receivers_know_to_be_live() -> None:
+    epoch = lacking({"b": (1,)}, spare=True, kept=(1,))
+    for seed in range(5):
+        assert "b" not in epoch.play(seed).values["c"].dealers
+
+
 def test_a_share_that_is_not_on_record_is_lacking_and_not_dealt() -> None:
-    epoch = lacking({}, spare=(1,))
+    epoch = lacking({}, spare=True)
     share = epoch.old.shares["b"][1]
     assert share is not None
     epoch.old.shares["b"][1] = (share + 1) % TOY_GROUP.order

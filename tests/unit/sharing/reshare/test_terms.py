@@ -24,7 +24,9 @@ ROSTER = {name: unsafe_identity(name).public for name in "abcdefgh"}
 
 def test_a_party_is_in_it_once_with_whatever_seats_it_has() -> None:
     assert TERMS.parties == tuple("abcdefgh")
-    assert (TERMS.combined, TERMS.needed) == (3, 4)
+    assert (TERMS.combined, TERMS.needed) == (3, 3)
+    spare = dataclasses.replace(TERMS, spare=True)
+    assert (spare.combined, spare.needed) == (3, 4)
 
 
 def test_all_parties_make_the_same_agreement_without_a_word() -> None:
@@ -42,6 +44,7 @@ def test_every_part_of_the_terms_makes_another_session() -> None:
         dataclasses.replace(TERMS, epoch=2),
         dataclasses.replace(TERMS, chunk=1),
         dataclasses.replace(TERMS, attempt=1),
+        dataclasses.replace(TERMS, spare=True),
         dataclasses.replace(TERMS, new_nodes=NEW[::-1]),
         dataclasses.replace(TERMS, new_quorums=Quorums(7, 2, 1, 1)),
         dataclasses.replace(TERMS, old_quorums=Quorums(5, 2, 0, 1)),
