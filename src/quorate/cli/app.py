@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -111,9 +112,12 @@ def bench(
     pattern: Annotated[str, typer.Argument(help="A case, the beginning of one, or a pattern with *.")] = "*",
     runs: Annotated[int | None, typer.Option(help="Runs of each case.", min=1, max=1000)] = None,
     listing: Annotated[bool, typer.Option("--list", help="Only name the cases.")] = False,
+    plot: Annotated[
+        Path | None, typer.Option(help="Draw batches of keys into this PNG; needs quorate[plot].")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Measure the protocols on this machine: medians, CPU and bytes of each party, rounds."""
     from quorate.cli.bench.command import run
 
-    run(pattern, runs, listing=listing, as_json=as_json)
+    run(pattern, runs, listing=listing, as_json=as_json, picture=plot)

@@ -8,13 +8,26 @@ from dataclasses import dataclass
 from functools import lru_cache, partial
 
 from quorate.cli.bench import ecdsa
+from quorate.cli.bench.committee import Committee, CommitteeDesk
 from quorate.cli.bench.ecdsa import Bench
-from quorate.cli.bench.harness import Room, Sample
-from quorate.cli.bench.report import Figures, figures
+from quorate.cli.bench.harness import Room, Sample, require
+from quorate.cli.bench.report import AnyFigures, BatchFigures, Figures, batch, figures
+from quorate.cli.bench.seats import Load, Table
 from quorate.errors import LocalError
 
 SIZES = (2, 3, 4)
 """Parties of a signature: device and server, device and two nodes, device and three (the default network)."""
+
+FIVE, SEVEN, CROWD = Committee(5, 1, 0, 2), Committee(7, 1, 1, 3), Committee(7, 2, 0, 2)
+COMMITTEES = (Committee(4, 1, 0, 1), FIVE, SEVEN, CROWD, Committee(9, 2, 0, 4), Committee(13, 2, 2, 6))
+"""The sizes over which growth is shown. Four nodes, and seven with two liars, revoke no devices."""
+
+BATCHES = (1, 10, 100, 1000)
+BARS = {FIVE: 2.0, SEVEN: 4.0, CROWD: 2.5}
+"""CPU ms a key and node, in batches of 1,000 keys of secp256k1; Ed25519 may take three times as long."""
+
+RENEWAL_BAR = 3.0
+"""The same for renewing 1,000 keys of secp256k1 from five nodes to seven."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +36,7 @@ class Case:
 
     name: str
     runs: int
-    measure: Callable[[int], Figures]
+    measure: Callable[[int], AnyFigures]
 
 
 def all_cases() -> Iterator[Case]:
@@ -39,6 +52,22 @@ def all_cases() -> Iterator[Case]:
         yield Case(f"ecdsa-secp256k1/online/{size}-parties", 15, partial(_online, size))
     yield Case("wallet/create", 3, _create)
     yield Case("sign/processes-cold", 15, _cold)
+    for curve, committee, keys in _batches():
+        case = f"dkg/{curve}/{committee}/{keys}-keys"
+        yield Case(case, 1, partial(_generate, case, curve, committee, keys))
+    for curve in ("secp256k1", "ed25519"):
+        case = f"dkg/{curve}/renew-5-to-7/1000-keys"
+        yield Case(case, 1, partial(_renew, case, curve, 1000))
+
+
+def _batches() -> Iterator[tuple[str, Committee, int]]:
+    """Which batches are generated. Ed25519 takes five times as long, so the large committees do a hundred."""
+    for committee in COMMITTEES:
+        for keys in BATCHES if committee in (FIVE, SEVEN) else (1000,):
+            yield "secp256k1", committee, keys
+    for committee in COMMITTEES:
+        for keys in BATCHES if committee is FIVE else (1000,) if committee in BARS else (100,):
+            yield "ed25519", committee, keys
 
 
 def select(pattern: str) -> list[Case]:
@@ -100,3 +129,54 @@ def _cold(runs: int) -> Figures:
     from quorate.cli.bench import processes
 
     return processes.cold_signature(runs)
+
+
+def _generate(case: str, curve: str, committee: Committee, keys: int, runs: int) -> BatchFigures:
+    with Table.laid(committee.names, CommitteeDesk) as seats:
+        loads, peak = [], 0
+        for number in range(runs + 1):
+            # the first one, a small one, pays for caches and imports
+            size = keys if number else 1
+            load = seats.run("generate", curve, committee, size, number)
+            peak = _agreed(seats, size)
+            loads.append(load)
+    bar = BARS.get(committee) if keys == 1000 else None
+    if bar is not None and curve == "ed25519":
+        bar *= 3
+    return _batch(case, loads[1:], curve, committee, keys, bar, peak)
+
+
+def _renew(case: str, curve: str, keys: int, runs: int) -> BatchFigures:
+    with Table.laid(SEVEN.names, CommitteeDesk) as seats:
+        loads, peak = [], 0
+        for number in range(runs + 1):
+            size = keys if number else 1
+            seats.call("deal_old", curve, FIVE, SEVEN, size, number)
+            load = seats.run("renew")
+            peak = _agreed(seats, size)
+            loads.append(load)
+    bar = RENEWAL_BAR if curve == "secp256k1" else None
+    return _batch(case, loads[1:], curve, SEVEN, keys, bar, peak)
+
+
+def _agreed(seats: Table, keys: int) -> int:
+    """Ends a run: all nodes must have come to the same keys. The largest process's peak memory."""
+    ends: list[tuple[bytes, int, int]] = list(seats.call("finish").values())
+    require(len({public for public, _, _ in ends}) == 1, "the nodes disagree about the keys")
+    require({count for _, count, _ in ends} == {keys}, f"there are not {keys} keys")
+    return max(peak for _, _, peak in ends)
+
+
+def _batch(
+    case: str, loads: list[Load], curve: str, committee: Committee, keys: int, bar: float | None, peak: int
+) -> BatchFigures:
+    return batch(
+        case,
+        loads,
+        curve=curve,
+        nodes=committee.nodes,
+        degree=committee.degree,
+        keys=keys,
+        bar=bar,
+        peak=peak,
+    )

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Sequence
+from typing import TypeAlias
 
 import msgspec
 
 from quorate.cli.bench.harness import Sample
+from quorate.cli.bench.seats import Load
 
 
 class Figures(msgspec.Struct, frozen=True):
@@ -25,6 +27,32 @@ class Figures(msgspec.Struct, frozen=True):
     bytes_per_party: int | None
     rounds: int | None
     hops: int | None
+
+
+class BatchFigures(msgspec.Struct, frozen=True):
+    """One committee making or renewing a batch of keys; medians over `runs`.
+
+    CPU time is one node's in its own process, envelopes included, for each key: the mean of the nodes and the
+    busiest of them. `bar_ms` is what the mean may be at most, null where nothing is promised. Bytes are those
+    of all nodes together, as sent; memory is the peak of the largest process, the interpreter included.
+    """
+
+    case: str
+    runs: int
+    curve: str
+    nodes: int
+    degree: int
+    keys: int
+    cpu_ms_per_key: float
+    busiest_ms_per_key: float
+    bar_ms: float | None
+    bytes_per_key: int
+    rounds: int
+    messages: int
+    peak_mib: int
+
+
+AnyFigures: TypeAlias = Figures | BatchFigures
 
 
 def figures(case: str, samples: Sequence[Sample]) -> Figures:
@@ -50,9 +78,66 @@ def observed(
     return Figures(case, len(seconds), _ms(statistics.median(seconds)), None, None, None, rounds, hops)
 
 
-def table(rows: Sequence[Figures]) -> str:
-    """Columns for people; a dash where something is not measured."""
-    header = ("case", "runs", "wall ms", "compute ms", "cpu ms/party", "bytes/party", "rounds", "hops")
+def batch(
+    case: str,
+    loads: Sequence[Load],
+    *,
+    curve: str,
+    nodes: int,
+    degree: int,
+    keys: int,
+    bar: float | None,
+    peak: int,
+) -> BatchFigures:
+    """The medians of runs with a process for each node; `peak` in bytes."""
+    first = loads[0]
+    return BatchFigures(
+        case,
+        len(loads),
+        curve,
+        nodes,
+        degree,
+        keys,
+        _ms(statistics.median(statistics.mean(load.cpu.values()) for load in loads) / keys),
+        _ms(statistics.median(max(load.cpu.values()) for load in loads) / keys),
+        bar,
+        round(statistics.median(load.bytes for load in loads) / keys),
+        first.rounds,
+        first.messages,
+        peak >> 20,
+    )
+
+
+_COLUMNS = ("case", "runs", "wall ms", "compute ms", "cpu ms/party", "bytes/party", "rounds", "hops")
+_BATCH_COLUMNS = (
+    "case",
+    "runs",
+    "curve",
+    "nodes",
+    "degree",
+    "keys",
+    "cpu ms/key",
+    "busiest",
+    "bar",
+    "bytes/key",
+    "rounds",
+    "messages",
+    "peak MiB",
+)
+
+
+def table(rows: Sequence[AnyFigures]) -> str:
+    """Columns for people, one table for each kind of figures; a dash where something is not measured."""
+    kinds = ((Figures, _COLUMNS), (BatchFigures, _BATCH_COLUMNS))
+    tables = []
+    for kind, columns in kinds:
+        chosen = [row for row in rows if isinstance(row, kind)]
+        if chosen:
+            tables.append(_aligned(columns, chosen))
+    return "\n\n".join(tables)
+
+
+def _aligned(header: tuple[str, ...], rows: Sequence[AnyFigures]) -> str:
     lines = [header, *(tuple(_shown(value) for value in msgspec.structs.astuple(row)) for row in rows)]
     widths = [max(len(line[i]) for line in lines) for i in range(len(header))]
     return "\n".join(
