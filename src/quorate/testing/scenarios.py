@@ -40,6 +40,7 @@ from quorate.sharing.generation import GeneratedKey
 from quorate.sharing.keyshare import KeyShare
 from quorate.testing.cheats import Cheat, Wild
 from quorate.testing.dice import Dice, seed_of
+from quorate.testing.generations import SIZES, check_play, play
 from quorate.testing.network import NO_FAULTS, Faults, any_scheduler
 from quorate.testing.result import Result
 from quorate.testing.simulation import Simulation
@@ -65,6 +66,8 @@ class Report:
         for party in result.honest:
             error = result.errors.get(party)
             self.outcomes["done" if error is None else type(error).__name__] += 1
+            if noted := len(result.deviations.get(party, {})):
+                self.outcomes["Blame, and went on"] += noted
         self.happened += result.happened
         self.trace += result.trace_hash
 
@@ -225,7 +228,23 @@ class Signing(Scenario):
             _check_signature(shares[combiner], hashed, signature)
 
 
-SCENARIOS: Final[Mapping[str, Scenario]] = {s.name: s for s in (Toss(), KeyGeneration(), Signing())}
+class AsynchronousKeyGeneration(Scenario):
+    """Key generation without a clock (`quorate.sharing.dkg`) between 4 to 9 nodes, as many lying as may."""
+
+    name = "dkg"
+
+    def _play(self, seed: int, conditions: Conditions, report: Report) -> None:
+        # small committees more often: a run of nine takes twenty times as long as one of four
+        size = min(conditions.dice.below(len(SIZES)) for _ in range(2))
+        played = play(seed, SIZES[size], lying=conditions.kind == 2)
+        check_play(played)
+        report.add(played.result)
+        report.lie = played.lies
+
+
+SCENARIOS: Final[Mapping[str, Scenario]] = {
+    s.name: s for s in (Toss(), KeyGeneration(), AsynchronousKeyGeneration(), Signing())
+}
 
 
 def names(count: int) -> tuple[PartyId, ...]:
