@@ -101,6 +101,22 @@ def test_one_wrong_byte_in_a_vector_of_points_gives_other_points_or_none(
         assert group.read_points(wrong, len(values)) == expected
 
 
+def test_what_is_no_point_is_none_in_a_vector_either(group: Group) -> None:
+    good, length = group.generator.to_bytes(), group.point_length
+    edges = [0, 2 ** (8 * length) - 1]
+    if group is TOY_GROUP:
+        edges += [1, group.order + 1, 2 * group.order, 2 * group.order + 1]
+    if "secp256k1" in group.name:
+        edges += [first << 256 | 1 for first in (0, 1, 4, 5, 6, 7)]  # 1 is the x coordinate of a point
+    for edge in (edge.to_bytes(length, "big") for edge in edges):
+        with pytest.raises(Malformed):
+            group.point_from_bytes(edge)
+        with pytest.raises(Malformed):
+            group.read_points(good + edge, 2)
+        with pytest.raises(Malformed):
+            group.read_and_combine(good + edge, 2, [5, 5])
+
+
 def test_a_vector_has_exactly_the_agreed_length(group: Group) -> None:
     octets = group.generator.to_bytes() * 3
     for wrong in (octets[:-1], octets + b"\0", octets[: group.point_length * 2], octets * 2, b""):
