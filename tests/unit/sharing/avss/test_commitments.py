@@ -115,6 +115,14 @@ def test_required_constants_are_compared_one_by_one(batch: Batch) -> None:
         check_shape(batch.setting, batch.dealing, constants[:-1])
 
 
+def test_a_required_identity_is_never_shared_and_stops_nothing(batch: Batch) -> None:
+    """A liar can choose its own dealing so that its share, and so its public share, is zero."""
+    constants = [*batch.public[0][:-1], batch.setting.group.identity]
+    with pytest.raises(ProofRejected):
+        check_shape(batch.setting, batch.dealing, constants)
+    check_shape(batch.setting, Dealing(bitmap([COUNT - 1], COUNT), batch.dealing.matrix), constants)
+
+
 def test_the_digest_commits_to_session_gaps_and_matrix(batch: Batch) -> None:
     other = Setting(bytes([1]) * 32, batch.setting.group, names(5), FIVE, COUNT)
     found = {
