@@ -9,7 +9,6 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests.support.resharing import Committee, EpochChange, change, key_id
 
 from quorate.errors import ProofRejected
 from quorate.groups.toy import TOY_GROUP
@@ -24,6 +23,7 @@ from quorate.sharing.quorums import Quorums
 from quorate.sharing.reshare import FORK, Reshared
 from quorate.testing import InOrder, Result, Starve
 from quorate.testing.cheats import Aimed, Draft, Inject
+from quorate.testing.resharings import EpochChange, OldCommittee, change, key_id
 
 Q4, Q5, Q7, Q7F = Quorums(4, 1, 1, 0), Quorums(5, 2, 1, 0), Quorums(7, 2, 2, 0), Quorums(7, 3, 1, 1)
 
@@ -52,23 +52,14 @@ def seat(epoch: EpochChange, deal: Callable[[Sharing], None], dealer: PartyId) -
     return run
 
 
-def leader(epoch: EpochChange, session: bytes, view: int = 0) -> PartyId:
-    """Who proposes in a view."""
-    terms = agreement.Terms(
-        session, epoch.terms.new_quorums, epoch.terms.new_nodes, epoch.terms.old.nodes, 1, {}, lambda *_: None
-    )
-    return terms.leader(view)
-
-
 def dealers_of(result: Result[Any]) -> set[PartyId]:
     return {d for v in result.values.values() if isinstance(v, Reshared) for d in v.dealers}
 
 
-def with_leader(old: str, new: str, quorums: tuple[Quorums, Quorums]) -> tuple[EpochChange, PartyId, int]:
-    """An epoch change, who leads its first view, and the seed for which it does."""
+def with_leader(old: str, new: str, quorums: tuple[Quorums, Quorums]) -> tuple[EpochChange, PartyId]:
+    """An epoch change, and who leads its first view in the run of seed 1."""
     epoch = change((old, quorums[0]), (new, quorums[1]))
-    simulation = epoch.simulation(seed=1)
-    return epoch, leader(epoch, simulation.spec.id), 1
+    return epoch, epoch.voting(epoch.simulation(seed=1)).leader(0)
 
 
 # --- dealers that deal something else ------------------------------------------------------------------
@@ -234,8 +225,8 @@ def twice(proposal: Proposal) -> Proposal:
     ],
 )
 def test_a_leader_that_proposes_what_is_none_is_named_and_the_next_leads(lie: Any) -> None:
-    epoch, first, seed = with_leader("abcde", "abcdf", (Q5, Q5))
-    result = epoch.play(seed, cheats=[Rewrite(first, Proposal, lie)])
+    epoch, first = with_leader("abcde", "abcdf", (Q5, Q5))
+    result = epoch.play(1, cheats=[Rewrite(first, Proposal, lie)])
     assert result.blamed() == {first}
     assert all(isinstance(result.values[n], Reshared) for n in epoch.terms.new_nodes if n != first)
 
@@ -286,32 +277,19 @@ def test_a_proof_from_another_attempt_proves_nothing() -> None:
             proofs[dealer] = certificate
             super().completed(dealer, certificate)
 
-    old_attempt = change(("abcd", Q4), ("abcd", Q4), attempt=1)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("quorate.sharing.reshare.protocol.Agreement", Collecting)
-        old_attempt.play(seed=9)
+    other = change(("abcd", Q4), ("abcd", Q4), attempt=1)
+    other.play(seed=9, by_hand={"c": other.seat("c", voting=Collecting)})
     assert set(proofs) == set("abcd")
-    epoch, first, seed = with_leader("abcd", "abcd", (Q4, Q4))
+    epoch, first = with_leader("abcd", "abcd", (Q4, Q4))
 
     def replay(proposal: Proposal) -> Proposal:
         return msgspec.structs.replace(proposal, proofs=tuple(proofs[d] for d in proposal.dealers))
 
-    result = epoch.play(seed, cheats=[Rewrite(first, Proposal, replay)])
+    result = epoch.play(1, cheats=[Rewrite(first, Proposal, replay)])
     assert result.blamed() == {first}
-    setting = epoch.terms.setting(_party_of(epoch), "a")
+    simulation = epoch.simulation()
     with pytest.raises(ProofRejected):
-        proofs["a"].verify(setting, epoch.simulation().roster)
-
-
-def _party_of(epoch: EpochChange) -> Party:
-    """A seat at the fork where dealings live, in the session of `epoch.play()`."""
-    found: list[Party] = []
-
-    async def run(party: Party) -> None:
-        found.append(party.fork(FORK))
-
-    epoch.simulation(by_hand={"a": run}).run()
-    return found[0]
+        proofs["a"].verify(epoch.setting(simulation, "a"), simulation.roster)
 
 
 # --- committees that overlap ---------------------------------------------------------------------------
@@ -385,7 +363,7 @@ def test_old_nodes_that_reshare_twice_give_two_sharings_that_do_not_mix() -> Non
     quorums = Q4
     first = change(("abcd", quorums), ("abcd", quorums)).play(seed=1)
     second = change(("abcd", quorums), ("abcd", quorums), attempt=1).play(seed=2)
-    committee = Committee(tuple("abcd"), quorums)
+    committee = OldCommittee(tuple("abcd"), quorums)
     for x, y in itertools.permutations(range(4), 2):
         one = first.values["abcd"[x]].shares.reveal()[0]
         two = second.values["abcd"[y]].shares.reveal()[0]

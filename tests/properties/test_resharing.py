@@ -11,7 +11,6 @@ import itertools
 from collections.abc import Iterable, Iterator
 
 import pytest
-from tests.support.resharing import Committee
 from tests.unit.sharing.test_secrecy import Form, knows
 
 from quorate.groups.toy import ORDER, TOY_GROUP
@@ -19,6 +18,7 @@ from quorate.sharing.access import lagrange
 from quorate.sharing.polynomial import interpolate
 from quorate.sharing.quorums import Quorums
 from quorate.testing import Dice
+from quorate.testing.resharings import OldCommittee
 
 
 def unknown(name: str) -> Form:
@@ -137,7 +137,7 @@ def test_a_removed_nodes_share_adds_nothing_to_new_ones() -> None:
 @pytest.mark.parametrize("seed", range(3))
 def test_no_mixture_of_old_and_new_shares_interpolates_to_the_key(seed: int) -> None:
     """On real numbers: at most d old with at most e new ones, as points of one polynomial of any degree."""
-    old = Committee(tuple("abcde"), Quorums(5, 2, 1, 0), count=1, seed=seed)
+    old = OldCommittee(tuple("abcde"), Quorums(5, 2, 1, 0), count=1, seed=seed)
     d, e, key = 2, 3, old.secrets[0]
     dice = Dice("mixture", seed)
     dealt = {i: [old.shares["abcde"[i - 1]][0] or 0] + [_number(dice) for _ in range(e)] for i in (1, 3, 4)}

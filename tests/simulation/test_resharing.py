@@ -1,88 +1,109 @@
-"""Resharing over a bad network, through crashes and lies, between committees of many shapes (P1 to P8)."""
+"""Epoch changes over schedules, accidents and liars in both committees, between committees of many shapes."""
 
 from __future__ import annotations
 
+import gc
+import weakref
+from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from tests.support.resharing import EpochChange, change
 
 from quorate.entropy import SeededRng
-from quorate.session import Envelope, MemoryJournal, Session, Slot
+from quorate.groups import Scalar, group_named
+from quorate.session import Envelope, KeyPair, MemoryJournal, Party, Session, Slot
+from quorate.sharing.avss import Sharing
 from quorate.sharing.quorums import Quorums
-from quorate.sharing.reshare import RESHARE, Reshared
-from quorate.testing import Dice, Faults, Wild
+from quorate.sharing.reshare import RESHARE, Reshared, Resharing, reshare
+from quorate.testing import Faults, InOrder
 from quorate.testing.dice import seed_of
-from quorate.testing.network import any_scheduler
+from quorate.testing.resharings import CHANGES, STORM, EpochChange, change, play
 
-Q4, Q5, Q7, Q7F, Q9 = (
-    Quorums(4, 1, 1, 0),
-    Quorums(5, 2, 1, 0),
-    Quorums(7, 2, 2, 0),
-    Quorums(7, 3, 1, 1),
-    Quorums(9, 4, 2, 0),
-)
+Q4, Q5, Q7, Q7F = Quorums(4, 1, 1, 0), Quorums(5, 2, 1, 0), Quorums(7, 2, 2, 0), Quorums(7, 3, 1, 1)
 
-PAIRS: dict[str, Any] = {
-    "renew5": (("abcde", Q5), ("abcde", Q5)),
-    "grow": (("abcde", Q5), ("abcdfgh", Q7F)),
-    "shrink": (("abcdefg", Q7F), ("abcde", Q5)),
-    "disjoint": (("abcd", Q4), ("vwxyz", Q5)),
-    "liars": (("abcdefg", Q7), ("abcdefh", Q7)),
-    "nine": (("abcdefg", Q7F), ("abcdefghi", Q9)),
-}
-FAULTS = Faults(duplicate=0.05, lose=0.05, damage=0.03, crash=0.004, power_cut=0.001)
-FORGETFUL = Faults(duplicate=0.05, crash=0.004, forget=True)
+QUICK = dict(zip(CHANGES, (40, 25, 8, 10, 10, 15, 4, 2), strict=True))
+"""Seeds of each here; `make test-long` plays a hundred of each, `make simulate` 2,000."""
 
 
-def conditions(epoch: EpochChange, seed: int) -> dict[str, Any]:
-    """Calm with a bad scheduler; accidents; a liar in the one committee, and one in the other."""
-    dice = Dice("resharing", seed)
-    more: dict[str, Any] = {"scheduler": any_scheduler(epoch.terms.parties, dice)}
-    if seed % 3 == 1:
-        more["faults"] = FORGETFUL if seed % 2 else FAULTS
-    if seed % 3 == 2:
-        old, new = epoch.terms.old.nodes, epoch.terms.new_nodes
-        one = dice.choose(old)
-        more["cheats"] = [Wild(one, dice.below(40), seed)]
-        # a liar counts against both committees that it is of
-        others = [node for node in new if node not in old]
-        if others and one not in new:
-            more["cheats"].append(Wild(dice.choose(others), dice.below(40), seed + 1))
-    return more
+def many(name: str, seeds: int) -> Counter[str]:
+    happened: Counter[str] = Counter()
+    for seed in range(seeds):
+        played = play(seed, name, spare=seed % 4 == 0)
+        happened += played.result.happened
+        happened["named"] += len(played.result.blamed())
+    return happened
 
 
-def play(pair: str, seed: int) -> None:
-    old, new = PAIRS[pair]
-    epoch = change(old, new, count=2, seed=seed + 1)
-    try:
-        result = epoch.play(seed, **conditions(epoch, seed))
-        receivers = [n for n in epoch.terms.new_nodes if n in result.honest]
-        assert all(isinstance(result.values.get(n), Reshared) for n in receivers)
-    except BaseException as error:
-        error.add_note(
-            f'rerun: python -c "import tests.simulation.test_resharing as t; t.play({pair!r}, {seed})"'
-        )
-        raise
-
-
-@pytest.mark.parametrize("seed", range(9))
-@pytest.mark.parametrize("pair", [pair for pair in PAIRS if pair != "nine"])
-def test_every_honest_new_node_gets_its_shares(pair: str, seed: int) -> None:
-    play(pair, seed)
+@pytest.mark.parametrize("name", CHANGES)
+def test_seeds_of_the_most_that_may_go_wrong(name: str) -> None:
+    assert many(name, QUICK[name])["named"]
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("pair", PAIRS)
-def test_it_does_so_for_many_seeds(pair: str) -> None:
-    for seed in range(100, 400):
-        play(pair, seed)
+@pytest.mark.parametrize("name", CHANGES)
+def test_a_hundred_seeds_of_each_change(name: str) -> None:
+    happened = many(name, 100)
+    for accident in ("named", "lose", "duplicate", "help", "power cut", "early deadline"):
+        assert happened[accident], accident
+
+
+class Fresh(Sharing):
+    """Deals what nobody had."""
+
+    def deal(self, secrets: Sequence[Scalar | None] | None = None) -> None:
+        self._constants = None
+        super().deal()
+
+
+@pytest.mark.parametrize("curve", ["secp256k1", "ed25519"])
+def test_real_groups_and_real_identities(curve: str) -> None:
+    epoch = change(("abcd", Q4), ("bcdef", Q5), count=3, group=group_named(curve))
+    identities = {p: KeyPair.generate(SeededRng(seed_of(p))) for p in epoch.terms.parties}
+    result = epoch.play(identities=identities, by_hand={"a": epoch.seat("a", sharing=Fresh)})
+    assert result.blamed() == {"a"}
 
 
 def test_equal_seeds_are_equal_runs() -> None:
-    old, new = PAIRS["grow"]
-    runs = [change(old, new).simulation(7, faults=FAULTS).run().trace_hash for _ in range(2)]
+    runs = [change(*CHANGES["grow"]).simulation(7, faults=STORM).run().trace_hash for _ in range(2)]
     assert runs[0] == runs[1]
+
+
+def test_duplicates_change_nothing() -> None:
+    """P11: the same deliveries in the same order, half of them twice."""
+    once = play(5, "renew-5", lying=False, faults=Faults(), scheduler=InOrder())
+    twice = play(5, "renew-5", lying=False, faults=Faults(duplicate=0.5), scheduler=InOrder())
+    assert twice.result.happened["duplicate"] > 100
+    assert {v.digest for v in once.result.values.values() if v is not None} == {
+        v.digest for v in twice.result.values.values() if v is not None
+    }
+
+
+def test_nothing_of_it_is_left_in_memory_when_its_session_has_ended() -> None:
+    """P10: rows and polynomials go with the coroutine; the result holds shares, which the host seals."""
+    seats: list[weakref.ref[Resharing]] = []
+    epoch = change(("abcd", Q4), ("abcd", Q4))
+
+    async def run(party: Party) -> Reshared | None:
+        made = Resharing(party, epoch.terms)
+        seats.append(weakref.ref(made))
+        return await made.run(epoch.old.of(party.me))
+
+    result = epoch.simulation(by_hand=dict.fromkeys("abcd", run)).run()
+    assert len(result.values) == 4
+    gc.collect()
+    assert [ref() for ref in seats] == [None] * 4
+
+
+def test_the_plain_function_is_what_was_tested() -> None:
+    epoch = change(("abcd", Q4), ("abcd", Q4))
+
+    async def run(party: Party) -> Reshared | None:
+        return await reshare(party, epoch.terms, shares=epoch.old.of(party.me))
+
+    result = epoch.simulation(by_hand=dict.fromkeys("abcd", run)).run()
+    assert len({value.digest for value in result.values.values() if value is not None}) == 1
+    assert len(result.values) == 4
 
 
 # --- as many away as a committee stands ----------------------------------------------------------------
@@ -100,8 +121,8 @@ def test_equal_seeds_are_equal_runs() -> None:
     ],
 )
 def test_nobody_waits_for_t_plus_f_dead_nodes_of_either_committee(old: Any, new: Any, away: str) -> None:
-    epoch = change(old, new)
-    for seed in range(4):
+    epoch = change(old, new, spare=True)
+    for seed in range(3):
         result = epoch.simulation(seed, censor=lambda p: p.to in away or p.sender in away).run()
         for node in set(new[0]) - set(away):
             assert isinstance(result.values.get(node), Reshared), result.story()[-2000:]
@@ -145,7 +166,7 @@ def run_with_power_cut(epoch: EpochChange, victim: str, at: int, *, written: boo
             simulation.roster,
             RESHARE,
             epoch.old.group,
-            epoch.run(party),
+            epoch.seat(party),
             rng=SeededRng(seed_of("power", party)),
             journal=journal if party == victim else None,
         )
@@ -183,7 +204,7 @@ def run_with_power_cut(epoch: EpochChange, victim: str, at: int, *, written: boo
 @pytest.mark.parametrize("victim", "abe")
 @pytest.mark.parametrize("written", [False, True], ids=["unwritten", "written"])
 def test_a_power_cut_at_any_write_changes_no_result(victim: str, written: bool) -> None:
-    """a stays, b goes, e comes. Everybody else must see one and the same b, before and after."""
+    """P8: a stays, b goes, e comes. Each says the same before and after, and all end with the same."""
     epoch = change(("abcd", Q4), ("acde", Q4), count=1)
     at, digests = 1, set()
     while True:

@@ -42,6 +42,8 @@ from quorate.testing.cheats import Cheat, Wild
 from quorate.testing.dice import Dice, seed_of
 from quorate.testing.generations import SIZES, check_play, play
 from quorate.testing.network import NO_FAULTS, Faults, any_scheduler
+from quorate.testing.resharings import CHANGES
+from quorate.testing.resharings import play as reshare
 from quorate.testing.result import Result
 from quorate.testing.simulation import Simulation
 from quorate.testing.toss import TOSS, toss
@@ -242,8 +244,23 @@ class AsynchronousKeyGeneration(Scenario):
         report.lie = played.lies
 
 
+class EpochChanges(Scenario):
+    """Resharing (`quorate.sharing.reshare`) between committees of 4 to 9 nodes, as many lying as may."""
+
+    name = "reshare"
+
+    def _play(self, seed: int, conditions: Conditions, report: Report) -> None:
+        # small committees more often, as above
+        place = min(conditions.dice.below(len(CHANGES)) for _ in range(2))
+        played = reshare(
+            seed, list(CHANGES)[place], lying=conditions.kind == 2, spare=conditions.dice.below(2) == 0
+        )
+        report.add(played.result)
+        report.lie = played.lies
+
+
 SCENARIOS: Final[Mapping[str, Scenario]] = {
-    s.name: s for s in (Toss(), KeyGeneration(), AsynchronousKeyGeneration(), Signing())
+    s.name: s for s in (Toss(), KeyGeneration(), AsynchronousKeyGeneration(), EpochChanges(), Signing())
 }
 
 

@@ -5,7 +5,7 @@ beforehand), `protocol` (the session).
 """
 
 from quorate.sharing.reshare.keys import MAX_KEYS, SharedKeys
-from quorate.sharing.reshare.protocol import Reshared, Shares, combine, reshare, root
+from quorate.sharing.reshare.protocol import Reshared, Resharing, Shares, combine, reshare, root
 from quorate.sharing.reshare.terms import FORK, RESHARE, Done, Terms, keys_per_session
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "RESHARE",
     "Done",
     "Reshared",
+    "Resharing",
     "SharedKeys",
     "Shares",
     "Terms",

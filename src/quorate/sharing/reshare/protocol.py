@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, TypeVar
+from typing import ClassVar, Final, TypeVar
 
 from quorate.errors import Abort, Remedy
 from quorate.groups import Scalar
@@ -90,19 +90,7 @@ async def reshare(
     (its id) that we know better of and `may_lack` refuses. An old node returns once the new ones have agreed;
     a new one serves those who are behind until all are done, or its host ends the session.
     """
-    terms.check(party)
-    seats = _Seats(party, terms, may_lack)
-    seats.deal(shares)
-    while (decided := seats.decided) is None or not seats.is_complete:
-        await seats.next()
-    if party.me not in terms.new_nodes:
-        return None
-    result = combine(terms, decided, seats.dealt)
-    party.conclude(result)
-    party.broadcast(Done())
-    while not seats.all_done:
-        await seats.next()
-    return result
+    return await Resharing(party, terms, may_lack).run(shares)
 
 
 def combine(terms: Terms, decided: Sequence[PartyId], dealt: Mapping[PartyId, Dealt]) -> Reshared:
@@ -142,23 +130,30 @@ def combine(terms: Terms, decided: Sequence[PartyId], dealt: Mapping[PartyId, De
     )
 
 
-class _Seats:
+class Resharing:
     """Both seats of one party: the sharings it deals or receives, and the agreement it votes in or hears."""
 
-    def __init__(self, party: Party, terms: Terms, may_lack: Callable[[bytes], bool]) -> None:
+    sharing: ClassVar[type[Sharing]] = Sharing
+    voting: ClassVar[type[Agreement]] = Agreement
+
+    def __init__(
+        self, party: Party, terms: Terms, may_lack: Callable[[bytes], bool] = lambda key_id: True
+    ) -> None:
+        # 1. terms
+        terms.check(party)
         self._party = party
         self._terms = terms
+        self._receives = party.me in terms.new_nodes
+        self._known: set[PartyId] = set()
         self._done: set[PartyId] = {party.me}
+        self._identities = {node: party.identity_of(node) for node in terms.new_nodes}
         deals = party.fork(FORK)
         self._dealt_at = f"{deals.path}/"
         self._settings = {dealer: terms.setting(deals, dealer) for dealer in terms.old.nodes}
-        self._identities = {node: party.identity_of(node) for node in terms.new_nodes}
-        self._receives = party.me in terms.new_nodes
-        self._known: set[PartyId] = set()
         dealers = terms.old.nodes if self._receives else (party.me,)
         self._constants = {dealer: terms.old.public_shares(dealer) for dealer in dealers}
         self._sharings = {
-            dealer: Sharing(
+            dealer: self.sharing(
                 deals.fork(dealer),
                 self._settings[dealer],
                 dealer,
@@ -167,37 +162,49 @@ class _Seats:
             )
             for dealer in dealers
         }
-        self._agreement = Agreement(
+        self._agreement = self.voting(
             party,
             terms.new_quorums,
             terms.new_nodes,
             terms.old.nodes,
             terms.needed,
             self._verify,
-            party.session_id,
+            digest(Tag.RESHARE_AGREEMENT, party.session_id),
         )
-        self._arriving = party.stream(*avss.KINDS, *agreement.MESSAGES, Done)
 
-    @property
-    def decided(self) -> tuple[PartyId, ...] | None:
-        return self._agreement.decided
+    async def run(self, shares: Shares = NOTHING) -> Reshared | None:
+        """Steps 2 to 7."""
+        self._deal(shares)
+        result: Reshared | None = None
+        arrivals = self._party.stream(*avss.KINDS, *agreement.MESSAGES, Done)
+        while not self._is_over(result):
+            arrival = await anext(arrivals)
+            if arrival is None:
+                self._agreement.tick()
+            else:
+                self._take(arrival)
+            if result is None and self._receives:
+                result = self._finish()
+        return result
 
-    @property
-    def is_complete(self) -> bool:
-        """Whether nothing that was decided is still on its way to us."""
-        return not self._receives or set(self.decided or ()) <= self._known
+    def _is_over(self, result: Reshared | None) -> bool:
+        """7. For a new node when all of them are done; for an old one that goes when all is decided."""
+        if self._receives:
+            return result is not None and self._done >= set(self._terms.new_nodes)
+        return self._agreement.decided is not None
 
-    @property
-    def all_done(self) -> bool:
-        """Whether every new node has its shares."""
-        return self._done >= set(self._terms.new_nodes)
+    def _finish(self) -> Reshared | None:
+        """6. When it is decided, and all decided dealings have completed here."""
+        decided = self._agreement.decided
+        if decided is None or not set(decided) <= self._known:
+            return None
+        dealt = {d: s.completed for d, s in self._sharings.items() if s.completed is not None}
+        result = combine(self._terms, decided, dealt)
+        self._party.conclude(result)
+        self._party.broadcast(Done())
+        return result
 
-    @property
-    def dealt(self) -> dict[PartyId, Dealt]:
-        """The dealings that have completed here."""
-        return {d: s.completed for d, s in self._sharings.items() if s.completed is not None}
-
-    def deal(self, shares: Shares) -> None:
+    def _deal(self, shares: Shares) -> None:
         """Step 2: an old node shares what it has; what it lacks, or has wrong, it says it lacks."""
         terms, me = self._terms, self._party.me
         if me not in terms.old.nodes:
@@ -211,14 +218,6 @@ class _Seats:
         # also when all are lacking: where no key is live, this is what lets the session end
         self._sharings[me].deal(secrets)
         self._look(me)
-
-    async def next(self) -> None:
-        """Take in one message, or a tick."""
-        arrival = await anext(self._arriving)
-        if arrival is None:
-            self._agreement.tick()
-        else:
-            self._take(arrival)
 
     def _take(self, arrival: Arrival) -> None:
         if isinstance(arrival.message, avss.KINDS):

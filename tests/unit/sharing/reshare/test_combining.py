@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 
 import pytest
-from tests.support.resharing import Committee, key_id
 
 from quorate.entropy import SeededRng
 from quorate.errors import LocalError, Malformed
@@ -21,6 +20,7 @@ from quorate.sharing.reshare.combining import (
     combine_shares,
 )
 from quorate.sharing.reshare.keys import MAX_KEYS, SharedKeys
+from quorate.testing.resharings import OldCommittee, key_id
 
 SECP = group_named("secp256k1")
 FIVE = ("a", "b", "c", "d", "e")
@@ -37,7 +37,7 @@ def test_coefficients_over_the_integers_are_those_modulo_the_order(size: int) ->
 
 
 def dealings(
-    committee: Committee, points: tuple[int, ...], degree: int, receivers: int, seed: int
+    committee: OldCommittee, points: tuple[int, ...], degree: int, receivers: int, seed: int
 ) -> tuple[list[list[list[Point]]], list[list[list[int]]]]:
     """For each dealer its columns, and for each dealer and receiver the values dealt."""
     rng = SeededRng(bytes([seed]) * 32)
@@ -62,7 +62,7 @@ def dealings(
 def test_combined_shares_lie_on_the_combined_commitment_with_the_old_key_at_0(
     group: Group, points: tuple[int, ...], degree: int
 ) -> None:
-    old = Committee(FIVE, Quorums(5, 2, 1, 0), count=2, group=group)
+    old = OldCommittee(FIVE, Quorums(5, 2, 1, 0), count=2, group=group)
     columns, values = dealings(old, points, degree, 4, 1)
     public = list(old.keys.columns[0])
     combined = combine_commitments(group, points, columns, public)
@@ -76,7 +76,7 @@ def test_combined_shares_lie_on_the_combined_commitment_with_the_old_key_at_0(
 
 
 def test_too_few_or_too_many_dealings_are_no_combination() -> None:
-    old = Committee(FIVE, Quorums(5, 2, 1, 0))
+    old = OldCommittee(FIVE, Quorums(5, 2, 1, 0))
     columns, values = dealings(old, (1, 2, 3), 2, 4, 1)
     public = old.keys.columns[0]
     with pytest.raises(ValueError, match="as many dealings"):
@@ -90,7 +90,7 @@ def test_too_few_or_too_many_dealings_are_no_combination() -> None:
 
 
 def test_a_longer_commitment_among_the_dealt_is_refused_and_not_cut() -> None:
-    old = Committee(FIVE, Quorums(5, 2, 1, 0))
+    old = OldCommittee(FIVE, Quorums(5, 2, 1, 0))
     columns, _ = dealings(old, (1, 2, 3), 2, 4, 1)
     longer = [*columns[:2], [*columns[2], columns[2][1]]]
     with pytest.raises(ValueError, match="all of one degree"):
@@ -101,8 +101,8 @@ def test_a_longer_commitment_among_the_dealt_is_refused_and_not_cut() -> None:
 
 
 def test_a_dealing_of_another_secret_does_not_combine_to_the_key() -> None:
-    old = Committee(FIVE, Quorums(5, 2, 1, 0))
-    other = Committee(FIVE, Quorums(5, 2, 1, 0), seed=2)
+    old = OldCommittee(FIVE, Quorums(5, 2, 1, 0))
+    other = OldCommittee(FIVE, Quorums(5, 2, 1, 0), seed=2)
     columns, _ = dealings(old, (1, 2, 3), 2, 4, 1)
     strange, _ = dealings(other, (3,), 2, 4, 1)
     with pytest.raises(LocalError, match="do not combine to the key"):
@@ -143,7 +143,7 @@ def test_a_dealer_that_is_decided_twice_is_an_error_of_our_own() -> None:
 
 
 def test_keys_in_columns_are_the_keys_one_by_one() -> None:
-    committee = Committee(FIVE, Quorums(5, 2, 1, 0))
+    committee = OldCommittee(FIVE, Quorums(5, 2, 1, 0))
     keys = committee.keys
     assert (keys.count, keys.degree) == (3, 2)
     for index, key in enumerate(keys):
@@ -156,11 +156,11 @@ def test_keys_in_columns_are_the_keys_one_by_one() -> None:
 
 
 def test_the_digest_is_of_everything() -> None:
-    keys = Committee(FIVE, Quorums(5, 2, 1, 0)).keys
+    keys = OldCommittee(FIVE, Quorums(5, 2, 1, 0)).keys
     others = [
-        Committee(FIVE, Quorums(5, 2, 1, 0), seed=2).keys,
-        Committee(FIVE, Quorums(5, 2, 1, 0), count=2).keys,
-        Committee(FIVE, Quorums(5, 2, 1, 0), group=SECP).keys,
+        OldCommittee(FIVE, Quorums(5, 2, 1, 0), seed=2).keys,
+        OldCommittee(FIVE, Quorums(5, 2, 1, 0), count=2).keys,
+        OldCommittee(FIVE, Quorums(5, 2, 1, 0), group=SECP).keys,
         SharedKeys(TOY_GROUP, FIVE[::-1], keys.key_ids, keys.columns),
         SharedKeys(TOY_GROUP, FIVE, keys.key_ids[::-1], keys.columns),
         SharedKeys(TOY_GROUP, FIVE, keys.key_ids, keys.columns[:2]),
@@ -169,7 +169,7 @@ def test_the_digest_is_of_everything() -> None:
     assert len({keys.digest, *(other.digest for other in others)}) == 8
 
 
-KEYS = Committee(FIVE, Quorums(5, 2, 1, 0)).keys
+KEYS = OldCommittee(FIVE, Quorums(5, 2, 1, 0)).keys
 
 
 @pytest.mark.parametrize(

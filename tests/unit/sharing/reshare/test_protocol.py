@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
-from tests.support.resharing import CHANGE, Committee, EpochChange, change, key_id
 
 from quorate.errors import Malformed
 from quorate.groups import group_named
@@ -14,6 +13,7 @@ from quorate.sharing.generation import GeneratedKey
 from quorate.sharing.quorums import Quorums
 from quorate.sharing.reshare import Reshared, root
 from quorate.testing import Simulation
+from quorate.testing.resharings import CHANGE, EpochChange, OldCommittee, change, key_id
 
 Q4, Q5, Q5F, Q7, Q7F = (
     Quorums(4, 1, 1, 0),
@@ -85,7 +85,7 @@ def test_the_root_is_of_all_chunks_in_order_and_of_this_change() -> None:
 
 def test_nodes_may_be_called_anything_a_party_may_be_called() -> None:
     names = ("view", "deal", "0", "7", "63")
-    old = Committee(names, Q5)
+    old = OldCommittee(names, Q5)
     assert not EpochChange(old, old.terms(names, Q5)).play().errors
 
 
@@ -164,7 +164,7 @@ def test_a_session_about_something_else_is_not_begun(field: str) -> None:
     epoch = change(("abcd", Q4), ("abcd", Q4))
     other = dataclasses.replace(epoch.terms, **{field: bytes(32) if field == "change" else 7})
     wrong = dataclasses.replace(epoch, terms=other)
-    simulation = epoch.simulation(by_hand={"b": wrong.run("b")})
+    simulation = epoch.simulation(by_hand={"b": wrong.seat("b")})
     result = simulation.run()
     assert isinstance(result.errors["b"], Malformed)
     assert isinstance(result.values["a"], Reshared)  # three of four are enough
@@ -174,7 +174,7 @@ def test_a_session_of_other_parties_is_not_begun() -> None:
     epoch = change(("abcd", Q4), ("abcd", Q4))
     one_more = Simulation(
         epoch.simulation().declaration,
-        {party: epoch.run(party) for party in "abcde"},
+        {party: epoch.seat(party) for party in "abcde"},
         tuple("abcde"),
         payload=epoch.terms.payload,
         epoch=1 << 16,

@@ -6,7 +6,6 @@ import dataclasses
 from typing import Any
 
 import pytest
-from tests.support.resharing import Committee
 
 from quorate.errors import LimitExceeded, Malformed
 from quorate.groups import group_named
@@ -15,8 +14,9 @@ from quorate.sharing.epochs import MAX_EPOCH, epoch_number
 from quorate.sharing.quorums import Quorums
 from quorate.sharing.reshare import MAX_KEYS, RESHARE, keys_per_session
 from quorate.testing import unsafe_identity
+from quorate.testing.resharings import OldCommittee
 
-OLD = Committee(("a", "b", "c", "d", "e"), Quorums(5, 2, 1, 0))
+OLD = OldCommittee(("a", "b", "c", "d", "e"), Quorums(5, 2, 1, 0))
 NEW = ("a", "b", "c", "d", "f", "g", "h")
 TERMS = OLD.terms(NEW, Quorums(7, 3, 1, 1))
 ROSTER = {name: unsafe_identity(name).public for name in "abcdefgh"}
@@ -48,9 +48,9 @@ def test_every_part_of_the_terms_makes_another_session() -> None:
         dataclasses.replace(TERMS, new_nodes=NEW[::-1]),
         dataclasses.replace(TERMS, new_quorums=Quorums(7, 2, 1, 1)),
         dataclasses.replace(TERMS, old_quorums=Quorums(5, 2, 0, 1)),
-        Committee(OLD.nodes, OLD.quorums, seed=2).terms(NEW, quorums),
-        Committee(OLD.nodes[::-1], OLD.quorums).terms(NEW, quorums),
-        Committee(OLD.nodes, OLD.quorums, group=group_named("secp256k1")).terms(NEW, quorums),
+        OldCommittee(OLD.nodes, OLD.quorums, seed=2).terms(NEW, quorums),
+        OldCommittee(OLD.nodes[::-1], OLD.quorums).terms(NEW, quorums),
+        OldCommittee(OLD.nodes, OLD.quorums, group=group_named("secp256k1")).terms(NEW, quorums),
     ]
     ids = {TERMS.spec(ROSTER).id, *(terms.spec(ROSTER).id for terms in others)}
     assert len(ids) == len(others) + 1
