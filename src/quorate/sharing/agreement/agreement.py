@@ -184,10 +184,10 @@ class Agreement:
     def _on_proposal(self, view: int, proposal: Proposal) -> None:
         """Step 3: echo a proposal, unless we are locked on other dealers by something newer."""
         self._learn(proposal.dealers, proposal.proofs)
-        if view > self.view:
-            self._move(view)
         if proposal.certificate is not None:
             self._adopt(proposal.certificate)
+        if view > self.view:
+            self._move(view)
         if self._lock is not None and self._lock.dealers != proposal.dealers:
             return
         if not self._may_speak(view) or view in self._echoed:
@@ -266,13 +266,24 @@ class Agreement:
             if view > self.view:
                 self._move(view)
             self._lead()
-        asking = [asked for asked in sorted(self._changes) if asked > self.view]
-        if asking and len({name for asked in asking for name in self._changes[asked]}) >= self.terms.move:
-            self._vote(asking[0])
+        self._join()
+
+    def _join(self) -> None:
+        """Step 8: vote for every later view asked for, up to the latest that somebody honest wants to be in.
+
+        Not for the earliest alone: it may lack a vote for ever, because others have passed it by.
+        """
+        for asked in sorted(self._changes):
+            wanting = {name for view in self._changes if view >= asked for name in self._changes[view]}
+            if asked > self.view and len(wanting) >= self.terms.move:
+                self._vote(asked)
 
     def _move(self, view: int) -> None:
+        """Enter a view, and vote for it if that was not needed: others may need the vote to follow."""
         self.view = view
         self._timer = delay_of(view)
+        if self._lock is None or self._lock.view < view:
+            self._vote(view)
 
     # --- step 6 and 10: the end ----------------------------------------------------------------------
 

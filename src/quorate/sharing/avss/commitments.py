@@ -81,7 +81,7 @@ def check_shape(setting: Setting, dealing: Dealing, constants: Sequence[Point] |
     length = setting.group.point_length
     for index, constant in enumerate(constants):
         given = dealing.matrix[index * length : (index + 1) * length]
-        # A liar may have dealt itself a share of zero, with the identity for a public share: nobody shares it.
+        # A liar may have dealt itself a share of zero: its public share is the identity, which nobody shares.
         if index not in gaps and (constant.is_identity or given != constant.to_bytes()):
             raise ProofRejected(f"what is shared as number {index} is not the required secret")
 
