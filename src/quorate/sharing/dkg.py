@@ -45,6 +45,7 @@ from quorate.sharing.agreement import Agreement
 from quorate.sharing.avss import MAX_BATCH, Dealt, ReadyCertificate, Setting, Sharing
 from quorate.sharing.epochs import MAX_EPOCH, epoch_number
 from quorate.sharing.generation import GeneratedKey
+from quorate.sharing.polynomial import has_zero
 from quorate.sharing.quorums import Quorums
 from quorate.sharing.reshare.keys import SharedKeys
 
@@ -222,19 +223,26 @@ class Generation:
 def add_up(
     party: Party, nodes: tuple[PartyId, ...], dealt: Sequence[Dealt]
 ) -> tuple[SharedKeys, Secret[tuple[int, ...]]]:
-    """Step 7: the sums of commitments and of shares. Raises `Abort` in the one case in a group's order."""
+    """Step 7: the sums of commitments and of shares, without keys of which something is zero.
+
+    Nobody can steer a key or another's share to zero without knowing it. But who deals last can choose its
+    own share, and a public share of zero has no encoding: such a key would fail wherever it is used. All see
+    it alike and leave the key out. Raises `Abort` if none remains.
+    """
     group = party.group
-    columns = tuple(
-        tuple(group.sum(points) for points in zip(*(d.columns[place] for d in dealt), strict=True))
+    columns = [
+        [group.sum(points) for points in zip(*(d.columns[place] for d in dealt), strict=True)]
         for place in range(len(dealt[0].columns))
-    )
+    ]
     rows = zip(*(d.shares.reveal() for d in dealt), strict=True)
-    shares = tuple(sum(row) % group.order for row in rows)
-    if any(point.is_identity for column in columns for point in column) or not all(shares):
-        # no node can steer it here: it would have to share a value that it does not know
-        raise Abort("a generated key or share came out as zero; try again", remedy=Remedy.RETRY)
-    key_ids = tuple(_key_id(party, columns, index) for index in range(len(shares)))
-    return SharedKeys(group, nodes, key_ids, columns), Secret(shares)
+    shares = [sum(row) % group.order for row in rows]
+    keys = list(zip(*columns, strict=True))
+    kept = [index for index, key in enumerate(keys) if not has_zero(key, len(nodes))]
+    if not kept or not all(shares[index] for index in kept):
+        raise Abort("the generated keys or shares came out as zero; try again", remedy=Remedy.RETRY)
+    key_ids = tuple(_key_id(party, columns, index) for index in kept)
+    public = tuple(tuple(column[index] for index in kept) for column in columns)
+    return SharedKeys(group, nodes, key_ids, public), Secret(tuple(shares[index] for index in kept))
 
 
 def _key_id(party: Party, columns: Sequence[Sequence[Point]], index: int) -> bytes:

@@ -93,6 +93,28 @@ def test_a_sum_of_zero_is_no_key() -> None:
             add_up(party, ("p1", "p2"), [first, second])
 
 
+@pytest.mark.parametrize("nodes", [4, 7])
+@pytest.mark.parametrize("degree", [1, 2, 3])
+def test_a_key_of_which_a_public_share_is_zero_is_left_out_by_all(nodes: int, degree: int) -> None:
+    """Who deals last knows its shares of the others' values, and can choose its own to make the sum zero."""
+    group, names = TOY_GROUP, tuple(f"p{number}" for number in range(1, nodes + 1))
+    party = cast(Party, SimpleNamespace(group=group, session_id=bytes(32), path="", me="p1"))
+    for zero in range(1, nodes + 1):
+        lines = [[5 + l for l in range(degree + 1)] for _ in range(3)]
+        lines[1][0] = -sum(lines[1][l] * zero**l for l in range(1, degree + 1))
+        columns = tuple(
+            [group.generator.multiply(group.scalar(line[l])) for line in lines] for l in range(degree + 1)
+        )
+        dealt = Dealt("p1", bytes(32), Secret((1, 2, 3)), columns, (), ReadyCertificate(bytes(32), ()))
+        keys, shares = add_up(party, names, [dealt])
+        assert keys.count == 2
+        assert [column[0] for column in keys.columns] == [column[0] for column in columns]
+        assert [column[1] for column in keys.columns] == [column[2] for column in columns]
+        assert shares.reveal() == (1, 3)
+        for key in keys:
+            assert not any(key.public_share(name).is_identity for name in names)
+
+
 # --- what all derive alike ----------------------------------------------------------------------------
 
 

@@ -27,6 +27,7 @@ from quorate.sharing import agreement, avss
 from quorate.sharing.agreement import Agreement
 from quorate.sharing.avss import Dealt, ReadyCertificate, Sharing
 from quorate.sharing.generation import GeneratedKey
+from quorate.sharing.polynomial import has_zero
 from quorate.sharing.reshare.combining import choose, combine_commitments, combine_shares
 from quorate.sharing.reshare.keys import SharedKeys
 from quorate.sharing.reshare.terms import FORK, Done, Terms
@@ -114,8 +115,10 @@ def combine(terms: Terms, decided: Sequence[PartyId], dealt: Mapping[PartyId, De
         for index, share in zip(indices, combine_shares(group, points, ours), strict=True):
             shares[index] = share
     kept = sorted(index for indices in chosen.values() for index in indices)
-    if any(shares[i] == 0 or any(column[i].is_identity for column in columns) for i in kept):
-        # chance of one in the group's order: an honest dealer draws afresh in the next attempt
+    nodes = len(terms.new_nodes)
+    if any(shares[i] == 0 or has_zero([column[i] for column in columns], nodes) for i in kept):
+        # Chance of one in the group's order, or a new node that dealt last and chose its own share: a public
+        # share of zero has no encoding, and would stop every use of the key. Honest dealers draw afresh.
         raise Abort("a new share or coefficient came out as zero; try again", remedy=Remedy.RETRY)
     keys = None
     if kept:
