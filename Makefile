@@ -3,6 +3,7 @@
 #   make demo       make a wallet, sign, see an EVM accept it      make check     format, lint, types, layers
 #   make test       the tests                                      make simulate  10,000 seeded schedules
 #   make test-long  the tests that take minutes                    make bench     timings of the protocols
+#   make mutate     break each guard, see a test notice
 #   make lock       resolve the locks anew                         make clean     remove what the others made
 #
 # ARGS is handed on: make demo ARGS=--explain, make test ARGS="tests/unit -x".
@@ -11,7 +12,7 @@ PYTHON ?= python3
 ARGS ?=
 export PYTHON
 
-.PHONY: demo test test-long test-postgresql check simulate bench lock clean
+.PHONY: demo test test-long test-postgresql check simulate mutate bench lock clean
 
 demo:
 	@tools/environment demo
@@ -40,6 +41,10 @@ check:
 simulate:
 	@tools/environment demo
 	@.venv/bin/python -m quorate.testing.simulate $(ARGS)
+
+mutate:
+	@tools/environment test
+	@.venv/bin/python tools/mutate $(ARGS)
 
 bench:
 	@tools/environment demo

@@ -229,6 +229,15 @@ def test_no_echo_and_no_ready_below_a_view_that_was_voted_for() -> None:
     assert not bench.said(Ready)
 
 
+def test_no_ready_in_a_view_that_is_past() -> None:
+    bench = Bench()
+    bench.propose(1, B, votes=votes(1, R))
+    bench.echoes(0, A, bench.peers[:E])
+    bench.readies(0, A, bench.peers[: QUORUMS.liars + 1])
+    assert bench.views(Echo) == [1]
+    assert not bench.said(Ready)
+
+
 def test_a_vote_carries_the_lock() -> None:
     bench = Bench()
     bench.complete(B)
