@@ -2,7 +2,8 @@
 
 `records` says what is known of a key and `transitions` how that changes, `requests` what may be asked of
 nodes about it, `presets` which structures are offered; `sentences` tells a person what one means, `shards`
-spreads accounts over the nodes' OT instances.
+spreads accounts over the nodes' OT instances. `register` is how nodes agree on the versions of an account,
+`authority` what a version may say.
 """
 
 from quorate.account.presets import structure_for

@@ -48,7 +48,7 @@ from quorate.account.register.messages import (
 )
 from quorate.account.register.rows import Row
 from quorate.account.register.rules import Login, Rules
-from quorate.errors import LocalError, Malformed, ProofRejected, Refused
+from quorate.errors import LimitExceeded, LocalError, Malformed, ProofRejected, Refused
 
 ABSTAINS: Final = "abstains"
 """The rule by which a node does not vote: its rows are older than what it has signed."""
@@ -113,7 +113,7 @@ def step(row: Row, question: Question, context: Context) -> tuple[Row, Reply]:
         return row, refuse(question, Denied(denied.code[:64], str(denied)[:512]), context)
     except ProofRejected as rejected:
         return row, refuse(question, Denied("proof", str(rejected)[:512]), context)
-    except Malformed as malformed:
+    except (Malformed, LimitExceeded) as malformed:
         return row, refuse(question, Denied("malformed", str(malformed)[:512]), context)
 
 
