@@ -38,6 +38,7 @@ from quorate.session import Declaration, Party, PartyId
 from quorate.sharing import keygen
 from quorate.sharing.generation import GeneratedKey
 from quorate.sharing.keyshare import KeyShare
+from quorate.testing import register
 from quorate.testing.cheats import Cheat, Wild
 from quorate.testing.dice import Dice, seed_of
 from quorate.testing.generations import SIZES, check_play, play
@@ -259,8 +260,29 @@ class EpochChanges(Scenario):
         report.lie = played.lies
 
 
+class AccountRegister(Scenario):
+    """The account register (`quorate.testing.register`): devices that race, a thief, lying members."""
+
+    name = "register"
+
+    def _play(self, seed: int, conditions: Conditions, report: Report) -> None:
+        world = register.play(seed)
+        report.outcomes["done"] += world.happened.pop("written", 0)
+        report.happened += world.happened
+        report.trace = world.trace
+        report.lie = "as many members as may, and a thief"
+
+
 SCENARIOS: Final[Mapping[str, Scenario]] = {
-    s.name: s for s in (Toss(), KeyGeneration(), AsynchronousKeyGeneration(), EpochChanges(), Signing())
+    s.name: s
+    for s in (
+        Toss(),
+        KeyGeneration(),
+        AsynchronousKeyGeneration(),
+        EpochChanges(),
+        Signing(),
+        AccountRegister(),
+    )
 }
 
 

@@ -150,16 +150,10 @@ class Client:
         self.committee.check_one(member, statement, reply.signature)
         if reply.version:
             entry = self.entry if reply.hash == question.known else reply.entry
-            if (
-                entry is None
-                or reply.proof is None
-                or (entry.version, entry.hash)
-                != (
-                    reply.version,
-                    reply.hash,
-                )
-            ):
+            if entry is None or reply.proof is None:
                 raise ProofRejected("register: a head without its entry and proof")
+            if (entry.version, entry.hash) != (reply.version, reply.hash):
+                raise ProofRejected("register: a head of another name than its entry")
             self.check_votes(reply.proof, entry)
         if reply.pending is not None:
             if reply.pending.version != reply.version + 1 or reply.body is None:
