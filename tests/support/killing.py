@@ -89,7 +89,11 @@ class FragileCommittee(LocalCommittee):
         self.lives[name].dead = True
         for task in (*node._connections, *node._background):
             task.cancel()
-        await asyncio.sleep(0)
+        await asyncio.gather(*node._background, return_exceptions=True)
+        for pair, wire in list(self._wires.items()):
+            if name in pair:
+                await wire.close()
+        await asyncio.to_thread(node.background.close)
         await asyncio.to_thread(node._threads.shutdown)
         node.vault.storage.close()
 

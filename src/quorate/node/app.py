@@ -28,6 +28,7 @@ from quorate.encoding import decode, encode
 from quorate.errors import Abort, LimitExceeded, Malformed, Missing, QuorateError, Refused, Unavailable
 from quorate.identity import RequestProof, verify_request
 from quorate.node.limits import MAX_BODY_BYTES, MAX_SUCCESSIONS
+from quorate.node.link_socket import links
 from quorate.node.node import Node
 from quorate.transport.channel import ChannelClosed
 from quorate.transport.frames import MAX_FRAME_BYTES, Frame, read_frame
@@ -313,6 +314,7 @@ def make_app(node: Node) -> Litestar:
             pool_offer,
             pool_claim,
             sessions,
+            links,
         ],
         dependencies={"node": provide_node},
         exception_handlers={

@@ -24,11 +24,13 @@ from quorate.entropy import Rng, system_rng
 from quorate.errors import LimitExceeded, Missing, QuorateError, Refused, Remedy
 from quorate.groups import SECP256K1
 from quorate.identity import Login, NetworkLogin
+from quorate.node.background import BackgroundThread
 from quorate.node.callers import Caller, DeviceCaller, identify, roster_of
 from quorate.node.carrying import Carrying
 from quorate.node.challenges import Challenges
 from quorate.node.committee import Committee
 from quorate.node.config import NodeConfig
+from quorate.node.epochs import Driver, EpochChange, Means
 from quorate.node.keybook import KeyBook
 from quorate.node.limits import (
     CLOSING_SECONDS,
@@ -41,6 +43,7 @@ from quorate.node.limits import (
     PINNED_SECONDS,
     UPKEEP_SECONDS,
 )
+from quorate.node.links import ConnectLink, Links, link_peers
 from quorate.node.log import Log, LogFunction
 from quorate.node.metrics import Metrics
 from quorate.node.offers.creation import FormOffer, make_live
@@ -51,12 +54,14 @@ from quorate.node.offers.signing import OnlineOffer, PresignOffer, SignOffer
 from quorate.node.pairs import Pairs
 from quorate.node.policy import DefaultPolicy, Policy
 from quorate.node.pool import NodePool
+from quorate.node.standing import StandingSessions
 from quorate.schemes.ecdsa import SETUP, PairSetup, propose_setup, set_up
 from quorate.session import NONCE_BYTES, KeyPair, Session, SessionSpec
 from quorate.transport.channel import Channel
 from quorate.transport.frames import Begin, Propose
 from quorate.transport.host import Hosted, host
 from quorate.transport.hub import Hub
+from quorate.transport.links import Introduction
 from quorate.vault import Vault
 
 Connect = Callable[[str], Awaitable[Channel]]
@@ -72,6 +77,7 @@ class Node:
         vault: Vault,
         *,
         connect: Connect | None = None,
+        connect_link: ConnectLink | None = None,
         policy: Policy | None = None,
         login: Login | None = None,
         log: LogFunction | None = None,
@@ -96,6 +102,47 @@ class Node:
         self.rng = rng
         self._connect = connect
         self._threads = ThreadPoolExecutor(1, thread_name_prefix="session")
+        self.background = BackgroundThread()
+        self.links = Links(
+            Introduction(config.network, config.name, self.committee.keys),
+            vault.outbox,
+            connect_link,
+            self.background.run,
+            rng=rng,
+            metrics=self.metrics,
+            log=self.log,
+        )
+        self.links.admit(link_peers(self.committee.record))
+        self.standing = StandingSessions(
+            config.name,
+            vault,
+            self.links,
+            self.background.run,
+            share=config.background_cpu,
+            clock=clock,
+            rng=rng,
+            log=self.log,
+            metrics=self.metrics,
+        )
+        self.epochs = EpochChange(
+            Means(
+                config.name,
+                vault,
+                self.committee,
+                self.keybook,
+                self.carrying,
+                self.links,
+                self.standing,
+                self.worker,
+                self.background.run,
+                self._makes_wallets,
+                clock,
+                rng,
+                self.log,
+                self.metrics,
+            )
+        )
+        self.driver = Driver(self.epochs, renewal_seconds=config.renewal_days * 24 * 3600.0)
         self._running: Counter[bytes] = Counter()
         self._connections: set[asyncio.Task[Any]] = set()
         self._background: set[asyncio.Task[Any]] = set()
@@ -198,6 +245,10 @@ class Node:
         self.metrics.gauge("committee_epoch", self.committee.epoch)
         if self._loop is not None:
             self._loop.call_soon_threadsafe(self._in_background_later, self.committee.epoch)
+            self._loop.call_soon_threadsafe(self.links.admit, link_peers(self.committee.record))
+
+    def _makes_wallets(self) -> bool:
+        return any(hosted.session.spec.protocol in ("formation", "refresh") for hosted in self._hosted)
 
     def _in_background_later(self, epoch: int) -> None:
         self._in_background(self._end_sessions_before(epoch))
@@ -270,6 +321,14 @@ class Node:
             ahead, share = self.config.shards_ahead, self.config.background_cpu
             self._in_background(self.pairs.keep_up(ahead, share, self._open_setup))
         self._in_background(self._sweep())
+        self.start_links()
+
+    def start_links(self) -> None:
+        """Reach the other nodes, and go on with the sessions among nodes that stand; returns at once."""
+        self._in_background(self.links.run())
+        self._in_background(self.standing.run())
+        self._in_background(self.epochs.run())
+        self._in_background(self.driver.run())
 
     async def _sweep(self) -> None:
         while True:
@@ -283,10 +342,12 @@ class Node:
         self.closing = True
         for task in self._background:
             task.cancel()
+        await asyncio.gather(*self._background, return_exceptions=True)
         if self._connections:
             await asyncio.wait(self._connections, timeout=CLOSING_SECONDS)
         for task in self._connections:
             task.cancel()
+        await asyncio.to_thread(self.background.close)
         await self.worker(self.vault.close)
         self._threads.shutdown(wait=True)
         self.log("stopped")

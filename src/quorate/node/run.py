@@ -15,6 +15,7 @@ from quorate.node.log import Log
 from quorate.node.node import Node
 from quorate.transport.channel import Channel
 from quorate.transport.frames import MAX_FRAME_BYTES
+from quorate.transport.links import LinkPeer, SocketWire, Wire
 from quorate.transport.websocket import WebSocketChannel
 
 
@@ -24,7 +25,7 @@ def run(path: Path) -> None:
     log = Log(config.name)
     vault = open_vault(config.storage, config.keys, config.seal)
     connector = _Connector()
-    node = Node(config, vault, connect=connector, log=log)
+    node = Node(config, vault, connect=connector, connect_link=connector.link, log=log)
     connector.committee = node.committee
     log("starting", port=config.port, nodes=len(node.committee.names), epoch=node.committee.epoch)
     uvicorn.run(
@@ -50,7 +51,14 @@ class _Connector:
         self._client: aiohttp.ClientSession | None = None
 
     async def __call__(self, name: str) -> Channel:
+        url = self.committee.url(name).rstrip("/") + "/v1/sessions"
+        return await WebSocketChannel.connect(self._http(), url, name)
+
+    async def link(self, peer: LinkPeer) -> Wire:
+        """A wire for a link; raises `WireClosed`."""
+        return await SocketWire.connect(self._http(), peer.url.rstrip("/") + "/v1/links", peer.name)
+
+    def _http(self) -> aiohttp.ClientSession:
         if self._client is None:
             self._client = aiohttp.ClientSession()
-        url = self.committee.url(name).rstrip("/") + "/v1/sessions"
-        return await WebSocketChannel.connect(self._client, url, name)
+        return self._client

@@ -17,12 +17,14 @@ from quorate.groups import SECP256K1, Group
 from quorate.identity import issue_token
 from quorate.node.config import NodeConfig, Peer
 from quorate.node.identity import own_identity
+from quorate.node.links import ConnectLink
 from quorate.node.log import Log
 from quorate.node.node import Node
 from quorate.session import KeyPair, PublicKeys
 from quorate.sharing.quorums import Quorums
 from quorate.testing.pools import deal_keys
 from quorate.transport.channel import ChannelClosed, MemoryChannel
+from quorate.transport.links import LinkPeer, MemoryWire, Wire, WireClosed
 from quorate.vault import Vault
 from quorate.vault.seals import KeyFileSeal
 
@@ -55,6 +57,9 @@ class LocalCommittee:
         self._clock = clock
         self._rng = rng
         self._serving: set[asyncio.Task[None]] = set()
+        self._linked = False
+        self._apart: set[str] = set()
+        self._wires: dict[tuple[str, str], Wire] = {}
         self.identities: dict[str, PublicKeys] = {}
         for name in self.names:
             self.identities[name] = self._make_identity(name)
@@ -88,11 +93,28 @@ class LocalCommittee:
             config,
             self._open_vault(name),
             connect=self.connect,
+            connect_link=self._connector(name),
             log=Log(name, self.log, clock=self._clock),
             clock=self._clock,
             rng=self._rng,
         )
         self.down.discard(name)
+        if self._linked:
+            self.nodes[name].start_links()
+
+    def link(self) -> None:
+        """Let the nodes reach each other, and go on with what stands; also those that start later."""
+        self._linked = True
+        for node in self.nodes.values():
+            node.start_links()
+
+    async def part(self, *apart: str) -> None:
+        """Cut these off from the others, and nobody else from anybody; without names all are together
+        again."""
+        self._apart = set(apart)
+        for (near, far), wire in list(self._wires.items()):
+            if (near in apart) != (far in apart):
+                await wire.close()
 
     def add(self, name: str) -> PublicKeys:
         """Start a node that waits to be taken in; gives its identity."""
@@ -133,6 +155,20 @@ class LocalCommittee:
         self._serving.add(task)
         task.add_done_callback(self._serving.discard)
         return near
+
+    def _connector(self, near: str) -> ConnectLink:
+        async def connect(peer: LinkPeer) -> Wire:
+            far = peer.name
+            if far in self.down or near in self.down or (near in self._apart) != (far in self._apart):
+                raise WireClosed(f"{far} cannot be reached from {near}")
+            wire, end = MemoryWire.pair()
+            self._wires[near, far] = wire
+            task = asyncio.create_task(self.nodes[far].links.serve(end))
+            self._serving.add(task)
+            task.add_done_callback(self._serving.discard)
+            return wire
+
+        return connect
 
     def token(self, user: str, device: PublicKeys, *, later: float = 0.0) -> bytes:
         """A login of this network, issued now or some seconds later."""

@@ -83,6 +83,17 @@ class Standing:
             found = tx.query_one("SELECT state FROM standing_sessions WHERE session = ?", (session.hex(),))
         return None if found is None else StandingState(found[0])
 
+    def get(self, session: bytes) -> StandingRow | None:
+        """Its row, unless it was never begun here."""
+        name = session.hex()
+        with self._rows.storage.transaction() as tx:
+            row = tx.query_one("SELECT state, spec, since FROM standing_sessions WHERE session = ?", (name,))
+            done = tx.query("SELECT peer FROM standing_done WHERE session = ?", (name,))
+        if row is None:
+            return None
+        who = frozenset(peer for (peer,) in done)
+        return StandingRow(session, StandingState(row[0]), bytes(row[1]), float(row[2]), who)
+
     def open(self) -> list[StandingRow]:
         """All that are not retired, the oldest first."""
         with self._rows.storage.transaction() as tx:

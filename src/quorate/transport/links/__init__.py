@@ -8,12 +8,12 @@ Each node dials each other one and sends its own parcels on the connection it ha
 it are acknowledgements. So there is no question of which of two crossing connections counts.
 """
 
-from quorate.transport.links.dispatch import Dispatch, Dispatched, Store, Waiting
+from quorate.transport.links.dispatch import Dispatch, Dispatched, Store
 from quorate.transport.links.frames import MAX_PARCEL_BYTES, Parcel
 from quorate.transport.links.handshake import Introduction, LinkPeer
 from quorate.transport.links.intake import Intake, NotNow, take_in
 from quorate.transport.links.link import Link, answer, call
-from quorate.transport.links.wire import MemoryWire, Wire, WireClosed
+from quorate.transport.links.wire import MemoryWire, SocketWire, Wire, WireClosed
 
 __all__ = [
     "MAX_PARCEL_BYTES",
@@ -26,8 +26,8 @@ __all__ = [
     "MemoryWire",
     "NotNow",
     "Parcel",
+    "SocketWire",
     "Store",
-    "Waiting",
     "Wire",
     "WireClosed",
     "answer",

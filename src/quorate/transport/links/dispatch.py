@@ -24,6 +24,7 @@ from quorate.transport.links.frames import Ack, Later, Parcel
 from quorate.transport.links.handshake import Introduction, LinkPeer
 from quorate.transport.links.link import Link, call
 from quorate.transport.links.wire import Wire
+from quorate.vault.outbox import Pending
 
 MAX_UNANSWERED: Final = 64
 """Parcels on the way to one peer, or being handled there. More would only wait in its memory."""
@@ -50,19 +51,10 @@ to disk, and one that a crash has swallowed only repeats a parcel."""
 _IDLE_SECONDS: Final = 0.2
 
 
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """A parcel in the store."""
-
-    number: int
-    topic: str
-    body: bytes
-
-
 class Store(Protocol):
     """Where parcels wait. Blocking; called in the worker. Numbers of one peer only grow."""
 
-    def pending(self, peer: str, *, after: int, rows: int, size: int) -> list[Waiting]:
+    def pending(self, peer: str, *, after: int, rows: int, size: int) -> list[Pending]:
         """The next parcels above number `after`, at most so many and about so many bytes, in order."""
 
     def remove(self, peer: str, numbers: Iterable[int]) -> None:
@@ -128,14 +120,13 @@ class Dispatch:
         """Deliver, for as long as the task lives."""
         while True:
             await self._more.wait()
-            if not await self._fetch(after=-1, rows=1):
-                self._more.clear()
-                # put between the look and the clearing: look again when woken, and once more by the clock
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._more.wait(), MAX_PAUSE_SECONDS)
-                self._more.set()
-                continue
             try:
+                if not await self._fetch(after=-1, rows=1):
+                    self._more.clear()
+                    # put between the look and the clearing? then look again when woken, or by the clock
+                    await _at_most(MAX_PAUSE_SECONDS, self._more)
+                    self._more.set()
+                    continue
                 await self._connection()
             except (LocalError, TimeoutError) as error:
                 self._told.failed(self.peer.name, error)
@@ -148,8 +139,7 @@ class Dispatch:
         jitter = int.from_bytes(self._rng(2), "big") / 0xFFFF
         await asyncio.sleep(FIRST_PAUSE_SECONDS / 2)
         self._hurry.clear()
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._hurry.wait(), longest * (0.5 + jitter / 2))
+        await _at_most(longest * (0.5 + jitter / 2), self._hurry)
 
     async def _connection(self) -> None:
         wire = await self._connect(self.peer)
@@ -161,11 +151,11 @@ class Dispatch:
             self.connected = False
             await wire.close()
 
-    async def _fetch(self, *, after: int, rows: int, size: int = MAX_UNANSWERED_BYTES) -> list[Waiting]:
-        def read() -> list[Waiting]:
+    async def _fetch(self, *, after: int, rows: int, size: int = MAX_UNANSWERED_BYTES) -> list[Pending]:
+        def read() -> list[Pending]:
             return self._store.pending(self.peer.name, after=after, rows=rows, size=size)
 
-        found: list[Waiting] = await self._worker(read)
+        found: list[Pending] = await self._worker(read)
         return found
 
 
@@ -232,7 +222,7 @@ class _Delivery:
             del self._of._aside[number]  # forgotten meanwhile
         return False
 
-    async def _send(self, waiting: Waiting) -> None:
+    async def _send(self, waiting: Pending) -> None:
         if not self._flight:
             self._heard = monotonic()
         self._flight[waiting.number] = len(waiting.body)
@@ -264,7 +254,8 @@ class _Delivery:
     async def _listen(self) -> None:
         while True:
             try:
-                frame = await asyncio.wait_for(self._link.receive(), self._of._answer_seconds / 4)
+                async with asyncio.timeout(self._of._answer_seconds / 4):
+                    frame = await self._link.receive()
             except TimeoutError:
                 if self._flight and monotonic() - self._heard > self._of._answer_seconds:
                     raise
@@ -284,3 +275,10 @@ class _Delivery:
                 self._of._tries = 0
             self._of._told.answered(self._of.peer.name, later=later)
             self._news.set()
+
+
+async def _at_most(seconds: float, event: asyncio.Event) -> None:
+    """Wait for `event`, but no longer. (`asyncio.wait_for` can swallow a cancellation up to Python 3.11.)"""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()

@@ -13,12 +13,12 @@ from quorate.transport.links import (
     Introduction,
     LinkPeer,
     MemoryWire,
-    Waiting,
     Wire,
     WireClosed,
     answer,
     take_in,
 )
+from quorate.vault.outbox import Pending
 
 KEYS = {name: KeyPair.generate(system_rng) for name in ("alice", "bob", "mallory")}
 ME = {name: Introduction("test", name, keys) for name, keys in KEYS.items()}
@@ -43,15 +43,15 @@ class ListStore:
         self.rows[self.last] = body
         return self.last
 
-    def pending(self, peer: str, *, after: int, rows: int, size: int) -> list[Waiting]:
-        found: list[Waiting] = []
+    def pending(self, peer: str, *, after: int, rows: int, size: int) -> list[Pending]:
+        found: list[Pending] = []
         for number in sorted(self.rows):
             if number <= after:
                 continue
             total = sum(len(one.body) for one in found)
             if len(found) == rows or (found and total + len(self.rows[number]) > size):
                 break
-            found.append(Waiting(number, "topic", self.rows[number]))
+            found.append(Pending(number, "topic", self.rows[number]))
         return found
 
     def remove(self, peer: str, numbers: Iterable[int]) -> None:

@@ -169,8 +169,7 @@ async def test_pauses_double_up_to_a_limit_and_jitter_comes_from_the_rng(
     monkeypatch.setattr(dispatch_module, "MAX_PAUSE_SECONDS", 30.0)
     waited: list[float] = []
 
-    async def note(waiting: asyncio.Future[None], seconds: float) -> None:
-        asyncio.ensure_future(waiting).cancel()
+    async def note(seconds: float, event: asyncio.Event) -> None:
         waited.append(seconds)
 
     async def sleep(seconds: float) -> None:
@@ -179,7 +178,7 @@ async def test_pauses_double_up_to_a_limit_and_jitter_comes_from_the_rng(
     for rng in (lambda count: bytes(count), lambda count: b"\xff" * count):
         link = Dispatch(ME["alice"], PEER["bob"], ListStore(), None, None, rng, Notes())  # type: ignore[arg-type]
         with monkeypatch.context() as patch:
-            patch.setattr(dispatch_module.asyncio, "wait_for", note)
+            patch.setattr(dispatch_module, "_at_most", note)
             patch.setattr(dispatch_module.asyncio, "sleep", sleep)
             for _ in range(12):
                 await link._pause()
