@@ -20,7 +20,7 @@ from quorate.testing.generations import SIZES, Play, check_play, play
 from quorate.testing.liars import Silent
 from quorate.testing.network import Parcel
 
-QUICK = dict(zip(SIZES, (100, 60, 30, 20, 10), strict=True))
+QUICK = dict(zip(SIZES, (60, 30, 20, 10, 6), strict=True))
 """Seeds of each size here; `make test-long` plays a hundred of each, `make simulate` 2,000."""
 
 AWAY_FOR_A_WHILE = (Quorums(6, 2, 1, 1), Quorums(9, 3, 2, 1))

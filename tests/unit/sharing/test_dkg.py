@@ -115,6 +115,22 @@ def test_a_key_of_which_a_public_share_is_zero_is_left_out_by_all(nodes: int, de
             assert not any(key.public_share(name).is_identity for name in names)
 
 
+def test_a_key_is_named_by_its_session_its_place_and_its_commitment() -> None:
+    one, two = TOY_GROUP.generator, TOY_GROUP.generator + TOY_GROUP.generator
+
+    def named(session: bytes, path: str, constants: list[Any]) -> tuple[bytes, ...]:
+        party = cast(Party, SimpleNamespace(group=TOY_GROUP, session_id=session, path=path, me="p1"))
+        columns, shares = (constants, [two] * len(constants)), Secret((5,) * len(constants))
+        dealt = Dealt("p1", bytes(32), shares, columns, (), ReadyCertificate(bytes(32), ()))
+        return add_up(party, ("p1", "p2"), [dealt])[0].key_ids
+
+    twice = named(bytes(32), "", [one, one])
+    assert len(set(twice)) == 2
+    assert named(bytes(32), "", [one]) == twice[:1]
+    for other in (named(b"1" * 32, "", [one]), named(bytes(32), "fork", [one]), named(bytes(32), "", [two])):
+        assert other != twice[:1]
+
+
 # --- what all derive alike ----------------------------------------------------------------------------
 
 
