@@ -84,10 +84,12 @@ def sealed_in_epoch(database: Path, key: str, epoch: int) -> list[tuple[Place, b
     ):
         found.append((Place("presignatures", row, signers, key, epoch), body))
         found.append((Place("presignature_answers", row, signers, key, epoch), answer))
-    for kind, row, owner, scope, body in connection.execute(
-        "SELECT kind, id, owner, scope, body FROM sealed_rows WHERE kind = 'pool'"
+    for curve, batch, at, within, body in connection.execute(
+        "SELECT curve, batch, position, p.epoch, p.body FROM pool_parts p "
+        "JOIN pool_keys USING (curve, batch, position) WHERE apart = 1"
     ):
-        found.append((Place(kind, row, owner, scope=scope), body))
+        scope = f"pool:{curve}:{batch}:{within}#{at}"
+        found.append((Place("pool", f"{curve}/{batch}/{at}", scope=scope), body))
     connection.close()
     return [(place, body) for place, body in found if body is not None]
 

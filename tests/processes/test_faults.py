@@ -38,8 +38,7 @@ SIGN_ROUNDS = (
 )
 FORMATION_ROUNDS = (
     "formation.contribution",
-    "keygen.open",
-    "keygen.confirm",
+    "formation.assigned",
     "formation.form",
     "formation.agreed",
 )

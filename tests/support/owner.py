@@ -32,11 +32,13 @@ from quorate.schemes.ecdsa import (
 )
 from quorate.session import Declaration, KeyPair, Party, PublicKeys, Session, SessionSpec, roster_digest
 from quorate.sharing.change import Standing, Target, propose
+from quorate.sharing.epochs import epoch_number
 from quorate.sharing.formation import DECLARATION as FORMATION
 from quorate.sharing.formation import DeviceSecret, Formed, form_as_device
 from quorate.sharing.keyshare import KeyShare
 from quorate.sharing.refresh import DECLARATION as REFRESH
 from quorate.sharing.refresh import Refreshed, refresh_as_factor
+from quorate.sharing.statements import Grant
 from quorate.testing.committee import LocalCommittee
 from quorate.transport.channel import MemoryChannel
 from quorate.transport.frames import Begin, Propose
@@ -169,25 +171,38 @@ class Owner:
         self.pairs[node] = setup
         return setup
 
-    async def form(self, keys: int = 1, **fields: Any) -> tuple[Formed, KeyRecord, dict[str, bytes]]:
+    async def form(
+        self,
+        keys: int = 1,
+        *,
+        grants: tuple[Grant, ...] | None = None,
+        nodes: tuple[str, ...] | None = None,
+        secret: DeviceSecret | None = None,
+        **fields: Any,
+    ) -> tuple[Formed, KeyRecord, dict[str, bytes]]:
+        """Form a key on `keys` keys of the pool, or on these `grants`, with all nodes or these."""
         committee = self.committee
         structure = formation_structure(committee.names, committee.quorums.degree)
-        secret = DeviceSecret.draw(SECP256K1, system_rng)
-        request = secret.request(
-            SECP256K1,
-            network=fields.pop("network", committee.network),
-            account=fields.pop("account", self.account),
-            index=0,
-            structure=structure,
-            keys=keys,
-        )
-        proposal = self.proposal(FORMATION, (*committee.names, DEVICE), payload=encode(request), **fields)
+        secret = DeviceSecret.draw(SECP256K1, system_rng) if secret is None else secret
+        place = {
+            "network": fields.pop("network", committee.network),
+            "account": fields.pop("account", self.account),
+            "index": 0,
+        }
+        if grants is None:
+            commitment = secret.commitment(SECP256K1, **place)
+            grants = committee.grants(place["account"], commitment, keys)
+        request = secret.request(SECP256K1, **place, structure=structure, grants=grants)
+        present = committee.names if nodes is None else nodes
+        fields.setdefault("epoch", epoch_number(committee.epoch, 0))
+        proposal = self.proposal(FORMATION, (*present, DEVICE), payload=encode(request), **fields)
 
         async def run(party: Party) -> Formed:
             return await form_as_device(party, secret)
 
         outcome, formed = await self.run(proposal, FORMATION, run)
-        return formed, formed_record(formed, self.roster(proposal.parties)), dict(outcome.outcomes)
+        roster = self.roster((*committee.names, DEVICE))
+        return formed, formed_record(formed, roster), dict(outcome.outcomes)
 
     async def personal(self) -> tuple[KeyShare, KeyRecord, KeyShare]:
         """A live 2-of-3 wallet: the device's share, the record, and the backup's share."""

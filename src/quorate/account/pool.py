@@ -38,8 +38,9 @@ from quorate.sharing.statements import BatchNumber, CommitteeEpoch, Digest, Name
 MAX_OPEN: Final = 8
 """Keys that one account has votes for and has not used: enough for the creations of a few devices at once."""
 
-OPEN_SECONDS: Final = 7 * 24 * 3600.0
-"""How long such a key counts: one whose votes were split is used by nobody, ever, and nobody can show it."""
+OPEN_SECONDS: Final = 24 * 3600.0
+"""How long such a key counts: one whose votes were split, or whose formation failed at some nodes, is used by
+nobody, ever, and nobody can show it."""
 
 MAX_NEW_A_DAY: Final = 8
 """New votes for one account in 24 hours: four wallets with a backup, or eight without."""
@@ -114,8 +115,8 @@ REASONS: Final[Mapping[str, str]] = {
     "pool-unknown": "this node has no such key, or never votes on it",
     "pool-taken": "that key is another account's, or is used",
     "pool-held": "another device of this account is using that key at this moment",
-    "pool-open": f"this account has {MAX_OPEN} keys open already; finish a wallet first",
-    "pool-day": f"an account gets at most {MAX_NEW_A_DAY} new keys a day",
+    "pool-open": "this account has as many keys open as it may; finish a wallet first, or wait a day",
+    "pool-day": "this account has been given as many new keys as it may have in a day",
     "pool-hour": "too many keys are asked for at this moment; try again later",
     "pool-empty": "no committee key is left; the nodes are making more",
     "pool-split": "the nodes did not agree on a key; try again",
@@ -171,7 +172,18 @@ class Given:
     hour: int
 
 
-def judge(slot: Slot, account: bytes, commitment: bytes, given: Given, now: float) -> None:
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The same, at most. An operator may set other numbers for accounts."""
+
+    open: int = MAX_OPEN
+    day: int = MAX_NEW_A_DAY
+    hour: int = MAX_NEW_AN_HOUR
+
+
+def judge(
+    slot: Slot, account: bytes, commitment: bytes, given: Given, now: float, limits: Limits = Limits()
+) -> None:
     """Whether a node votes for this account on this key. Raises `Refused` with a code of `REASONS`."""
     if slot.spent or slot.account not in (b"", account):
         raise no_key("pool-taken")
@@ -179,11 +191,11 @@ def judge(slot: Slot, account: bytes, commitment: bytes, given: Given, now: floa
         if slot.is_held(commitment, now):
             raise no_key("pool-held")
         return
-    if given.open >= MAX_OPEN:
+    if given.open >= limits.open:
         raise no_key("pool-open")
-    if given.day >= MAX_NEW_A_DAY:
+    if given.day >= limits.day:
         raise no_key("pool-day")
-    if given.hour >= MAX_NEW_AN_HOUR:
+    if given.hour >= limits.hour:
         raise no_key("pool-hour")
 
 

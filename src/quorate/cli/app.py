@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from quorate.cli.committee_commands import committee_app
 from quorate.cli.node_commands import node_app
 from quorate.cli.sign_commands import sign_app
 from quorate.cli.wallet_commands import wallet_app
@@ -23,6 +24,7 @@ app = typer.Typer(
     "5 too few nodes, 6 no result, 1 a mistake in Quorate.",
 )
 app.add_typer(node_app)
+app.add_typer(committee_app)
 app.add_typer(wallet_app)
 app.add_typer(sign_app)
 

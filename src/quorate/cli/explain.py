@@ -14,7 +14,7 @@ from quorate.device.sessions import Closed, Event, Opened
 from quorate.transport.hub import Carried
 
 _PROTOCOLS: Final = {
-    "formation": "Forming the key: the nodes make a number that none of them knows; the device adds its own.",
+    "formation": "Forming the key: the nodes bring a number none of them knows; the device adds its own.",
     "refresh": "Bringing in the backup: the same key on fresh shares, one of them the backup's own.",
     "ecdsa.sign": "Signing: each signer makes a part from its share; only the sum is a signature.",
     "ecdsa.presign": "Preparing a signature: everything about it that needs no message yet.",
@@ -22,14 +22,6 @@ _PROTOCOLS: Final = {
 }
 
 _MESSAGES: Final = {
-    "keygen.commit": ("fixes its random polynomial by a hash", "nothing, until all have fixed theirs"),
-    "keygen.open": ("opens it: points, and a proof that it knows what is behind them", "public points only"),
-    "keygen.shares": (
-        "sends one node its value, sealed",
-        "that node: one value of a polynomial; the device: size",
-    ),
-    "keygen.confirm": ("proves that it knows its own share now", "public points only"),
-    "keygen.reveal": ("opens its part of the chain code", "the chain code, which signs nothing"),
     "formation.contribution": ("fixes its part of the chain code by a hash", "nothing yet"),
     "formation.assigned": ("names the nodes' public point", "public points only"),
     "formation.form": (
@@ -137,8 +129,7 @@ class Explainer:
 def _same_round(tag: str, kinds: dict[str, _Told]) -> bool:
     """Kinds that signers send side by side are told after each other, not in pieces."""
     rounds = (
-        {"formation.contribution", "keygen.commit"},
-        {"keygen.open", "keygen.shares", "keygen.reveal", "echo.digest"},
+        {"formation.contribution", "echo.digest", "formation.assigned"},
         {"formation.form", "formation.reveal"},
         {"refresh.known", "refresh.accept", "refresh.masks", "refresh.mask-shares"},
         {"refresh.lock", "refresh.part", "refresh.item", "refresh.confirm"},

@@ -52,6 +52,15 @@ BACKGROUND_CPU: Final = 0.05
 """The share of a core that each node may use ahead of need: five of them leave a laptop to its owner, and
 what a wallet of this machine needs is made at once when it asks."""
 
+POOL_TARGET: Final = 16
+"""Committee keys of each curve that are kept ahead: eight wallets' worth, and little work at first."""
+
+POOL_BATCH: Final = 32
+"""Keys made in one go when they run low."""
+
+POOL_ACCOUNT_KEYS: Final = 256
+"""New keys for one account in a day. On one's own machine nobody else is to be protected."""
+
 STOP_SECONDS: Final = 10.0
 """Nodes give running sessions five seconds."""
 
@@ -212,6 +221,9 @@ class LocalNetwork:
             "keys": "keys",
             "seal": "keyfile:seal.key",
             "background_cpu": BACKGROUND_CPU,
+            "pool_target": POOL_TARGET,
+            "pool_batch": POOL_BATCH,
+            "pool_account_keys": POOL_ACCOUNT_KEYS,
             "thresholds": {"d": quorums.degree, "t": quorums.liars, "f": quorums.away},
             "committee": [
                 {"name": row.name, "url": row.url, "identity": row.identity} for row in network.nodes.values()

@@ -2,11 +2,13 @@
 
 docs/protocols/wallet-formation.md and docs/protocols/refresh.md, as the device walks them:
 
-1. form a key between the nodes and this device; every node signs what came out (KEY-FORMED);
+1. get committee keys out of the nodes' pool (`quorate.device.assign`) and form a key on one, between nodes and
+   this device; every node signs what came out (KEY-FORMED);
 2. when there are backups: one refresh onto a fresh line, each backup in a process of its own (PREPARED);
 3. keep the certificate and our share, show the certificate to all nodes, and take a wallet for live only
    when R of them have signed that it is (KEY-LIVE).
 
+An echo quorum of nodes is enough for all of it; the others have their parts of the pool keys.
 Before step 3 is written down, an error or a crash leaves nothing: that key is never used. After it, the
 wallet is finished at the next start. OT setups with all nodes are made meanwhile.
 """
@@ -14,7 +16,7 @@ wallet is finished at the next start. OT setups with all nodes are made meanwhil
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -22,15 +24,25 @@ from quorate.account import KeyRecord, structure_for
 from quorate.account.presets import DEVICE, FIRST_DEVICE_POINT, formation_structure
 from quorate.account.requests import LiveRequest, Signatures
 from quorate.account.transitions import formed_record, live_in, refreshed_record
+from quorate.device.assign import assign
 from quorate.device.backup import Backup
 from quorate.device.backup.link import BackupLink
 from quorate.device.committee import carry, follow
 from quorate.device.sessions import Desk
 from quorate.device.shelf import Entry, Shelf, WalletState
 from quorate.encoding import encode
-from quorate.errors import Abort, LocalError, Malformed, Missing, ProofRejected, QuorateError
+from quorate.errors import (
+    Abort,
+    Blame,
+    LocalError,
+    Malformed,
+    Missing,
+    ProofRejected,
+    QuorateError,
+    Suspicion,
+)
 from quorate.groups import SECP256K1
-from quorate.session import Party, PublicKeys, SessionSpec, roster_digest
+from quorate.session import Party, PublicIdentity, SessionSpec, roster_digest
 from quorate.sharing import formation, refresh
 from quorate.sharing.access import AccessStructure
 from quorate.sharing.change import Change, Standing, Target, propose
@@ -96,7 +108,7 @@ async def create(desk: Desk, shelf: Shelf, wish: Wish, report: Report) -> Entry:
     starting = [asyncio.create_task(_start(desk, name, b, links)) for name, b in wish.backups.items()]
     try:
         report("forming the key")
-        formed, record, certificate = await _form(desk, spare=bool(wish.backups))
+        formed, record, certificate = await _form(desk, 2 if wish.backups else 1, report)
         for name in desk.network.names:
             # What the nodes need among themselves to sign; nobody waits for it, and it delays no key.
             desk.in_background(desk.nodes.make_instances(name))
@@ -104,7 +116,7 @@ async def create(desk: Desk, shelf: Shelf, wish: Wish, report: Report) -> Entry:
         share = formed.share
         if wish.backups:
             report("bringing in the backup")
-            record, certificate, share = await _refresh(desk, wish, formed, record, links)
+            record, certificate, share = await _refresh(desk, wish, formed, record, certificate, links)
         now = int(desk.clock())
         entry = Entry(wish.label, wish.preset, record, certificate, WalletState.STAGED, places, now)
         await desk.worker(shelf.stage, creation, entry, share)
@@ -179,20 +191,45 @@ async def _start(desk: Desk, name: str, backup: Backup, links: dict[str, BackupL
     links[name] = await BackupLink.start(name, backup, desk.network, login.account, keys)
 
 
-async def _form(desk: Desk, *, spare: bool) -> tuple[Formed, KeyRecord, LiveRequest]:
-    """Step 1: the key of 2-of-(nodes, device), and the nodes' certificate of it."""
+async def _form(desk: Desk, keys: int, report: Report) -> tuple[Formed, KeyRecord, LiveRequest]:
+    """Step 1: the key of 2-of-(nodes, device), and the nodes' certificate of it.
+
+    When it fails by nodes that are named, and the others are enough, it is tried once more without them, on
+    other keys: some nodes may have used the first ones.
+    """
+    names = list(desk.network.names)
+    try:
+        return await _form_with(desk, names, keys, report)
+    except (Missing, Blame, Suspicion) as error:
+        others = [name for name in names if name not in error.parties]
+        if len(others) == len(names) or len(others) < _enough(desk):
+            raise
+        report(f"forming the key without {', '.join(sorted(set(names) - set(others)))}")
+        return await _form_with(desk, others, keys, report)
+
+
+def _enough(desk: Desk) -> int:
+    return max(desk.network.quorums.echo, desk.network.quorums.ready)
+
+
+async def _form_with(
+    desk: Desk, names: Sequence[str], keys: int, report: Report
+) -> tuple[Formed, KeyRecord, LiveRequest]:
     network, login = desk.network, desk.login()
-    structure = formation_structure(network.names, network.quorums.degree)
     secret = DeviceSecret.draw(CURVE, desk.rng)
+    index = int.from_bytes(desk.rng(4), "big") >> 1
+    commitment = secret.commitment(CURVE, network=network.name, account=login.account, index=index)
+    grants = await assign(desk, CURVE, commitment, keys, report)
     request = secret.request(
         CURVE,
         network=network.name,
         account=login.account,
-        index=int.from_bytes(desk.rng(4), "big") >> 1,
-        structure=structure,
-        keys=2 if spare else 1,
+        index=index,
+        structure=formation_structure(network.names, network.quorums.degree),
+        grants=grants,
     )
-    roster = {**network.identities, DEVICE: desk.identity.public}
+    channels = await desk.connect_enough(names, _enough(desk))
+    roster = desk.roster(*channels)
     declaration = formation.DECLARATION
     proposal = SessionSpec(
         declaration.name,
@@ -210,22 +247,32 @@ async def _form(desk: Desk, *, spare: bool) -> tuple[Formed, KeyRecord, LiveRequ
     async def protocol(party: Party) -> Formed:
         return await form_as_device(party, secret)
 
-    channels = await desk.connect(network.names)
     try:
         outcome, formed = await desk.run(channels, roster, proposal, declaration, CURVE, protocol)
     finally:
         desk.release(channels)
     certificate = _certificate(desk, formed.statement, outcome.outcomes)
-    return formed, formed_record(formed, roster), certificate
+    everybody = {**network.identities, DEVICE: desk.identity.public}
+    return formed, formed_record(formed, everybody), certificate
 
 
 async def _refresh(
-    desk: Desk, wish: Wish, formed: Formed, record: KeyRecord, links: Mapping[str, BackupLink]
+    desk: Desk,
+    wish: Wish,
+    formed: Formed,
+    record: KeyRecord,
+    certificate: LiveRequest,
+    links: Mapping[str, BackupLink],
 ) -> tuple[KeyRecord, LiveRequest, KeyShare]:
-    """Step 2: onto the fresh line of the spare key, with every backup as a factor of its own."""
-    network = desk.network
-    roster: dict[str, PublicKeys] = {**network.identities, DEVICE: desk.identity.public}
-    roster |= {name: link.keys for name, link in links.items()}
+    """Step 2: onto the fresh line of the second pool key, with every backup as a factor of its own.
+
+    Between the nodes that have formed the key: those that have signed `certificate`.
+    """
+    nodes = await desk.connect_enough([name for name, _ in certificate.signatures.by], _enough(desk))
+    roster: dict[str, PublicIdentity] = {
+        **desk.roster(*nodes),
+        **{name: link.keys for name, link in links.items()},
+    }
     standing = Standing(
         record.network,
         record.account,
@@ -251,7 +298,6 @@ async def _refresh(
     async def protocol(party: Party) -> Refreshed:
         return await refresh_as_factor(party, standing=standing)
 
-    nodes = await desk.connect(network.names)
     channels: dict[str, Channel] = {**nodes, **{name: link.channel for name, link in links.items()}}
     try:
         outcome, refreshed = await desk.run(channels, roster, proposal, declaration, CURVE, protocol)
@@ -260,13 +306,13 @@ async def _refresh(
     if refreshed.share is None:
         raise LocalError("the refresh left this device out")
     after = refreshed_record(record, change, refreshed.share)
-    signatures = {name: outcome.outcomes[name] for name in network.names}
+    signatures = {name: outcome.outcomes[name] for name in nodes}
     certificate = _certificate(desk, refreshed.statement, signatures)
     return after, certificate, refreshed.share
 
 
 def _change(
-    desk: Desk, wish: Wish, formed: Formed, standing: Standing, roster: Mapping[str, PublicKeys]
+    desk: Desk, wish: Wish, formed: Formed, standing: Standing, roster: Mapping[str, PublicIdentity]
 ) -> Change:
     targets = [
         Target(point, name, "device" if name == DEVICE else "backup", roster[name].to_bytes())

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
@@ -22,7 +22,7 @@ from quorate.device.network import Network
 from quorate.device.nodes import Nodes
 from quorate.device.reachable import Reachability
 from quorate.entropy import Rng
-from quorate.errors import QuorateError
+from quorate.errors import Missing, QuorateError
 from quorate.groups import SECP256K1, Group
 from quorate.schemes.ecdsa import SETUP, PairSetup, propose_setup, set_up
 from quorate.session import (
@@ -147,6 +147,31 @@ class Desk:
         if errors:
             self.release(channels)
             raise errors[0]
+        return channels
+
+    async def connect_enough(self, names: Sequence[str], needed: int) -> dict[PartyId, Channel]:
+        """Channels to those of these nodes that can be reached. Raises `Missing` when they are too few."""
+        found = await asyncio.gather(*(self.nodes.connect(name) for name in names), return_exceptions=True)
+        channels: dict[PartyId, Channel] = {}
+        errors = []
+        for name, result in zip(names, found, strict=True):
+            if not isinstance(result, BaseException):
+                channels[name] = result
+                continue
+            self.reachable.failed(name)
+            if not isinstance(result, Missing):
+                self.release(channels)
+                raise result
+            errors.append(result)
+        if len(channels) < needed:
+            self.release(channels)
+            missing = [name for name in names if name not in channels]
+            reasons = "; ".join(map(str, errors))
+            raise Missing(
+                f"{needed} nodes are needed to make a wallet, and {len(channels)} are there: {reasons}",
+                parties=missing,
+                needed=needed - len(channels),
+            )
         return channels
 
     def release(self, channels: Mapping[PartyId, Channel]) -> None:

@@ -118,6 +118,36 @@ class Live(msgspec.Struct, frozen=True):
     signature: str
 
 
+class LevelView(msgspec.Struct, frozen=True):
+    """One curve of the pool: free keys, keys of batches under way, how many are kept ahead."""
+
+    curve: str
+    free: int
+    coming: int
+    target: int
+    batches: list[int]
+
+
+class StandingView(msgspec.Struct, frozen=True):
+    """A session among the nodes that stands: messages heard, nodes that are done, nodes caught lying."""
+
+    protocol: str
+    state: str
+    since: float
+    heard: int
+    done: list[str]
+    caught: list[str]
+
+
+class PoolView(msgspec.Struct, frozen=True):
+    """The pool of this node, and the sessions that concern it and others."""
+
+    node: str
+    epoch: int
+    levels: list[LevelView]
+    sessions: list[StandingView]
+
+
 class PoolBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A request about pool keys, canonical bytes in base64 (`quorate.account.pool`)."""
 
@@ -216,6 +246,19 @@ async def live(node: NamedDependency[Node], data: JSONBody[LiveBody]) -> Live:
     return Live(base64.b64encode(statement).decode(), base64.b64encode(signature).decode())
 
 
+@get("/v1/pool", tags=["operation"], summary="How many committee keys are ready")
+async def pool(node: NamedDependency[Node]) -> PoolView:
+    """How many committee keys are ready, and what is being made."""
+    return await _pool_view(node)
+
+
+@post("/v1/pool/refill", tags=["operation"], summary="Look at the pool now", status_code=200)
+async def pool_refill(node: NamedDependency[Node]) -> PoolView:
+    """Needs no login: the node begins now what it would begin within seconds, and no more than that."""
+    node.refill.look()
+    return await _pool_view(node)
+
+
 @post("/v1/pool/offer", tags=["accounts"], summary="Committee keys the caller may claim", status_code=200)
 async def pool_offer(
     node: NamedDependency[Node], request: Request[Any, Any, Any], data: JSONBody[PoolBody]
@@ -311,6 +354,8 @@ def make_app(node: Node) -> Litestar:
             wallets,
             instances,
             live,
+            pool,
+            pool_refill,
             pool_offer,
             pool_claim,
             sessions,
@@ -344,6 +389,25 @@ def _account(node: Node, request: Request[Any, Any, Any], body: bytes) -> bytes:
     verify_request(proof, claims.device, node.identity.public, request.method, request.url.path, body)
     node.challenges.take(proof.nonce)
     return claims.account
+
+
+async def _pool_view(node: Node) -> PoolView:
+    levels = [
+        LevelView(level.curve, level.free, level.coming, level.target, list(level.under_way))
+        for level in await node.refill.levels()
+    ]
+    sessions = [
+        StandingView(
+            view.protocol,
+            view.state.value,
+            view.since,
+            view.heard,
+            sorted(view.done),
+            sorted(view.deviations),
+        )
+        for view in node.standing.status()
+    ]
+    return PoolView(node.config.name, node.committee.epoch, levels, sessions)
 
 
 def _pool_answer(node: Node, answer: Offered | Votes) -> Response[PoolAnswer]:

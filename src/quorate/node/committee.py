@@ -47,6 +47,10 @@ class Committee:
         self._me = config.name
         self._vault = vault
         self._own = NodeKeys(vault, rng)
+        self.changing = False
+        """Whether a change to another committee is certified: no new wallet is begun."""
+        self.frozen = False
+        """Whether this node has shown what it holds for that: nothing that is not in it becomes live."""
         self._followers: list[Callable[[], None]] = []
         kept = vault.records.get(_ROOT, config.network)
         self.root = configured_record(config) if kept is None else decode(CommitteeRecord, kept.value)

@@ -24,6 +24,13 @@ MAX_CONFIG_BYTES: Final = 1 << 20
 """Far more than any committee needs; a wrong file is refused before it is parsed."""
 
 
+MAX_POOL: Final = 100_000
+"""Keys of a curve to keep ahead: each is a row of 600 bytes, and dealt anew in each renewal."""
+
+MAX_BATCH: Final = 1024
+"""Of `quorate.vault.pool`, which is not loaded for reading a configuration."""
+
+
 class BadConfig(LocalError):
     """The configuration cannot be used; the message names the file, the key and what to write there."""
 
@@ -58,9 +65,13 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     epoch: int = 0
     parent: str = ""
     joining: bool = False
+    renewal_days: float = 7.0
     allow_blind: bool = False
     shards_ahead: int = 64
     background_cpu: float = 0.25
+    pool_target: int = 200
+    pool_batch: int = 200
+    pool_account_keys: int = 8
     chains: list[ChainRow] = []
 
 
@@ -89,6 +100,10 @@ class NodeConfig:
     chains: tuple[Chain, ...]
     epoch: int = 0
     parent: bytes = bytes(32)
+    renewal_days: float = 0.0
+    pool_target: int = 0
+    pool_batch: int = 200
+    pool_account_keys: int = 8
 
     @property
     def nodes(self) -> tuple[str, ...]:
@@ -144,6 +159,14 @@ def _checked(file: _File, base: Path) -> NodeConfig:
         raise BadConfig("freshness_proofs: not supported; choose thresholds with d >= 2t + f")
     if not 0 < file.background_cpu <= 1:
         raise BadConfig("background_cpu: a share of one core, above 0 and at most 1")
+    if not 0 <= file.renewal_days <= 366:
+        raise BadConfig("renewal_days: days between renewals of the committee, at most 366; 0 for none")
+    if not 0 <= file.pool_target <= MAX_POOL:
+        raise BadConfig(f"pool_target: keys of each curve to keep ahead, at most {MAX_POOL}; 0 for none")
+    if not 2 <= file.pool_account_keys <= MAX_POOL:
+        raise BadConfig("pool_account_keys: new keys for one account in a day; a wallet takes up to two")
+    if not 1 <= file.pool_batch <= MAX_BATCH:
+        raise BadConfig(f"pool_batch: keys made in one session, between 1 and {MAX_BATCH}")
     if not 0 <= file.shards_ahead <= 64:
         raise BadConfig("shards_ahead: between 0 and 64")
     identities = {peer.name: _keys(f"identity of {peer.name}", peer.identity) for peer in file.committee}
@@ -169,6 +192,10 @@ def _checked(file: _File, base: Path) -> NodeConfig:
         chains=_chains(file.chains),
         epoch=_epoch(file.epoch),
         parent=_parent(file.parent, file.epoch),
+        renewal_days=file.renewal_days,
+        pool_target=file.pool_target,
+        pool_batch=file.pool_batch,
+        pool_account_keys=file.pool_account_keys,
     )
 
 

@@ -26,12 +26,10 @@ from quorate.node.limits import (
 from quorate.session import SessionSpec
 from quorate.sharing.access import NotAuthorised, NotExact
 from quorate.sharing.epochs import committee_epoch, epoch_number, user_epoch
+from quorate.sharing.generation import GeneratedKey
 from quorate.sharing.keyshare import KeyShare
 from quorate.vault import Vault
-from quorate.vault.rows import Place
 from quorate.vault.shares import ShareState
-
-POOL_TABLE: Final = "pool"
 
 FIRST_EPOCH: Final = "first-epoch"
 """The write-once slots of the one way in which a formed key becomes live: `PLAIN`, or a refresh's request."""
@@ -40,6 +38,7 @@ PLAIN: Final = b"plain"
 
 _RECORD: Final = "key"
 _STAGED: Final = "key-staged"
+_PROOF: Final = "key-proof"
 _FORMATIONS: Final = "formations"
 
 
@@ -172,14 +171,24 @@ class KeyBook:
                 self._unstage(key, epoch)
             self._settle(account, key)
 
-    def burn(self, account: bytes, spare: bytes) -> None:
-        """Erase our part of a spare key, for ever."""
-        self._vault.destroy(pool_place(self._me, account, spare).scope, forever=True)
+    def spare(self, account: bytes, key_id: bytes) -> GeneratedKey:
+        """Our part of a pool key that was kept for a wallet of this account. Raises `Refused`."""
+        key = self._vault.pool.find(key_id)
+        if key is None or not key.is_kept_for(account):
+            raise Refused("that spare key is not here, or was used", code="pool", parties=[self._me])
+        return GeneratedKey.from_bytes(self._vault.pool.read(key.index).reveal())
 
-    def adopt(self, record: KeyRecord) -> None:
+    def burn(self, account: bytes, spare: bytes) -> None:
+        """Erase our part of a spare key, for ever; another account's is left alone."""
+        key = self._vault.pool.find(spare)
+        if key is not None and key.is_kept_for(account):
+            self._vault.pool.burn(key.index)
+
+    def adopt(self, record: KeyRecord, proof: bytes = b"") -> None:
         """The one write: `record` replaces what was, its share becomes active, earlier epochs are erased.
 
-        Repeating it does nothing. Raises `AlreadyUsed` when a later epoch is live.
+        `proof` is the certificate by which it is live, kept to be shown when the committee changes. Repeating
+        it does nothing. Raises `AlreadyUsed` when a later epoch is live.
         """
         key = record.key.hex()
         with self._vault.transaction():
@@ -202,7 +211,15 @@ class KeyBook:
                 if epoch < record.epoch:
                     self._unstage(record.key, epoch)
             self._vault.shares.activate(key, record.epoch)
+            if proof:
+                kept = self._vault.records.get(_PROOF, key)
+                self._vault.records.put(_PROOF, key, proof, expected=0 if kept is None else kept.version)
             self._settle(record.account, record.key)
+
+    def proof(self, key: bytes) -> bytes:
+        """The certificate by which a key became live in this committee epoch; nothing if it did before."""
+        kept = self._vault.records.get(_PROOF, key.hex())
+        return b"" if kept is None else kept.value
 
     # --- from one committee epoch to the next (`quorate.node.carrying`) -------------------------------
 
@@ -242,6 +259,8 @@ class KeyBook:
 
     def leave_behind(self, committee: int) -> None:
         """Part of the switch: erase all shares of earlier committee epochs, forget what was not carried."""
+        for entry in self._vault.records.list(_PROOF):
+            self._vault.records.delete(_PROOF, entry.name, expected=entry.version)
         for kind in (_STAGED, _RECORD):
             for entry in self._vault.records.list(kind):
                 found = (
@@ -307,8 +326,9 @@ class KeyBook:
         """Whether it was formed for a refresh that was given up: its spare keys are burned, or it is late."""
         if not key.spares or len(self._vault.shares.epochs(name)) > 1:
             return False
-        places = (pool_place(self._me, account, spare) for spare in key.spares)
-        return now - key.born > REFRESH_FOLLOWS_SECONDS or all(self._vault.get(at) is None for at in places)
+        kept = (self._vault.pool.find(spare) for spare in key.spares)
+        burned = not any(spare is not None and spare.is_kept_for(account) for spare in kept)
+        return burned or now - key.born > REFRESH_FOLLOWS_SECONDS
 
     def _settle(self, account: bytes, key: bytes) -> None:
         """The key waits no more; spare keys that it has not used serve nobody."""
@@ -317,12 +337,6 @@ class KeyBook:
             for spare in decode(_Open, found.value).spares:
                 self.burn(account, spare)
             self._vault.records.delete(_open(account), key.hex(), expected=found.version)
-
-
-def pool_place(me: str, account: bytes, key_id: bytes) -> Place:
-    """Where a node keeps its part of a generated key that no wallet uses yet: one account's, no other's."""
-    row = f"{account.hex()}/{key_id.hex()}"
-    return Place(POOL_TABLE, row, owner=me, scope=f"{POOL_TABLE}:{row}")
 
 
 def _index(account: bytes) -> str:

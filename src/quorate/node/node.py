@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from quorate.account import KeyRecord
+from quorate.account.pool import Limits
 from quorate.account.requests import LiveRequest
 from quorate.account.shards import shard_of
 from quorate.chains.registry import Chains
@@ -31,6 +32,7 @@ from quorate.node.challenges import Challenges
 from quorate.node.committee import Committee
 from quorate.node.config import NodeConfig
 from quorate.node.epochs import Driver, EpochChange, Means
+from quorate.node.generating import PoolBatches, Refill
 from quorate.node.keybook import KeyBook
 from quorate.node.limits import (
     CLOSING_SECONDS,
@@ -96,7 +98,14 @@ class Node:
         self.login: Login = login or NetworkLogin(config.network, config.network_key)
         self.pairs = Pairs(config.name, vault, self.committee, clock, self.log, self.worker)
         self.pool = NodePool(
-            config.network, config.name, self.committee, vault, clock, self.log, self.metrics
+            config.network,
+            config.name,
+            self.committee,
+            vault,
+            clock,
+            self.log,
+            self.metrics,
+            Limits(open=config.pool_account_keys, day=config.pool_account_keys),
         )
         self.clock = clock
         self.rng = rng
@@ -121,6 +130,28 @@ class Node:
             share=config.background_cpu,
             clock=clock,
             rng=rng,
+            log=self.log,
+            metrics=self.metrics,
+        )
+        self.batches = PoolBatches(
+            config.name,
+            config.network,
+            self.committee,
+            vault,
+            target=config.pool_target,
+            batch=config.pool_batch,
+            log=self.log,
+            metrics=self.metrics,
+        )
+        self.standing.speak(self.batches)
+        self.refill = Refill(
+            config.name,
+            self.committee,
+            self.batches,
+            self.standing,
+            self.background.run,
+            share=config.background_cpu,
+            clock=clock,
             log=self.log,
             metrics=self.metrics,
         )
@@ -329,6 +360,7 @@ class Node:
         self._in_background(self.standing.run())
         self._in_background(self.epochs.run())
         self._in_background(self.driver.run())
+        self._in_background(self.refill.run())
 
     async def _sweep(self) -> None:
         while True:

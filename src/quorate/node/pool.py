@@ -19,6 +19,7 @@ from quorate.account.pool import (
     Claim,
     Given,
     Index,
+    Limits,
     Offered,
     Own,
     Slot,
@@ -53,7 +54,9 @@ class NodePool:
         clock: Clock,
         log: LogFunction,
         metrics: Metrics,
+        limits: Limits,
     ) -> None:
+        self.limits = limits
         self._network = network
         self._me = me
         self._committee = committee
@@ -118,31 +121,6 @@ class NodePool:
         for spare in spares:
             self._vault.pool.set_apart(spare)
 
-    def spare(self, account: bytes, key_id: bytes) -> GeneratedKey:
-        """Our part of a key that was kept for a wallet of this account. Raises `Refused`."""
-        key = self._vault.pool.find(key_id)
-        if key is None or not _is_spare(key, account):
-            raise no_key("pool-taken", node=self._me)
-        return GeneratedKey.from_bytes(self._vault.pool.read(key.index).reveal())
-
-    def has_spare(self, account: bytes, key_id: bytes) -> bool:
-        """Whether such a part is here."""
-        key = self._vault.pool.find(key_id)
-        return key is not None and _is_spare(key, account)
-
-    def burn_spare(self, account: bytes, key_id: bytes) -> None:
-        """Erase it, for ever; another account's is left alone."""
-        key = self._vault.pool.find(key_id)
-        if key is not None and _is_spare(key, account):
-            self._vault.pool.burn(key.index)
-
-    def depths(self) -> dict[str, int]:
-        """How many keys are free, by curve."""
-        found = {curve: self._vault.pool.depth(curve) for curve in CURVES}
-        for curve, depth in found.items():
-            self._metrics.gauge(f"pool_depth_{curve}", depth)
-        return found
-
     def _vote(self, account: bytes, claim: Claim, index: Index) -> Vote:
         pool, now = self._vault.pool, self._clock()
         at = _index(claim.curve, index)
@@ -150,7 +128,8 @@ class NodePool:
         try:
             if key is None:
                 raise no_key("pool-unknown")
-            judge(_slot(key), account, claim.commitment, self._given(claim.curve, account, now), now)
+            given = self._given(claim.curve, account, now)
+            judge(_slot(key), account, claim.commitment, given, now, self.limits)
             pool.sign(at, account, claim.commitment, now)
         except Refused as refused:
             return Vote(index, b"", refused.code)
@@ -196,7 +175,3 @@ def _of(index: PoolIndex) -> Index:
 def _slot(key: PooledKey) -> Slot:
     spent = key.apart or key.state in (KeyState.USED, KeyState.BURNED, KeyState.CLOSED)
     return Slot(key.account, key.commitment, key.committed, spent)
-
-
-def _is_spare(key: PooledKey, account: bytes) -> bool:
-    return key.state is KeyState.GRANTED and key.apart and key.account == account

@@ -37,7 +37,7 @@ from quorate.sharing.keyshare import KeyShare
 from quorate.sharing.line import COMMITTEE_POINT, weights
 from quorate.sharing.polynomial import Commitment
 from quorate.sharing.quorums import Quorums
-from quorate.sharing.statements import Digest, KeyFormed, Name, Structure, to_sign
+from quorate.sharing.statements import Digest, Grant, KeyFormed, Name, Structure, to_sign
 
 DEVICE_POINT: Final = 2
 GENERATION: Final = "keys"
@@ -48,7 +48,8 @@ class FormationRequest(Canonical):
     """The session's payload, made by the device: what is formed, and H(U, salt).
 
     `keys` committee keys are generated in the same session (the first is s; a second one serves the first
-    refresh); 0 when the nodes bring keys of their pool.
+    refresh); 0 when the nodes bring keys of their pool, those of `grants`, in that order. Whether a grant
+    holds is for the layer above, which knows the committees.
     """
 
     network: Name
@@ -57,6 +58,7 @@ class FormationRequest(Canonical):
     structure: Structure
     device_commitment: Digest
     keys: Annotated[int, msgspec.Meta(ge=0, le=MAX_BATCH)] = 1
+    grants: Annotated[tuple[Grant, ...], msgspec.Meta(max_length=MAX_BATCH)] = ()
 
 
 class Contribution(Message, tag="formation.contribution"):
@@ -126,15 +128,25 @@ class DeviceSecret:
         """U."""
         return group.generator.multiply(self.share.reveal())
 
+    def commitment(self, group: Group, *, network: str, account: bytes, index: int) -> bytes:
+        """H(place, U, salt): what the votes for a pool key, and the payload, fix."""
+        place = encode((network, account, index, group.name))
+        return commit(Tag.FORMATION_DEVICE, place, self.point(group).to_bytes(), self.salt)
+
     def request(
-        self, group: Group, *, network: str, account: bytes, index: int, structure: AccessStructure, keys: int
+        self,
+        group: Group,
+        *,
+        network: str,
+        account: bytes,
+        index: int,
+        structure: AccessStructure,
+        keys: int = 0,
+        grants: tuple[Grant, ...] = (),
     ) -> FormationRequest:
         """The payload that commits to U."""
-        empty = FormationRequest(network, account, index, str(structure), bytes(32), keys)
-        committed = commit(
-            Tag.FORMATION_DEVICE, _place(empty, group), self.point(group).to_bytes(), self.salt
-        )
-        return msgspec.structs.replace(empty, device_commitment=committed)
+        committed = self.commitment(group, network=network, account=account, index=index)
+        return FormationRequest(network, account, index, str(structure), committed, keys, grants)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import io
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 from quorate.account.committee import CommitteeRecord
 from quorate.clock import Clock, unix_time
@@ -22,11 +24,16 @@ from quorate.node.log import Log
 from quorate.node.node import Node
 from quorate.session import KeyPair, PublicKeys
 from quorate.sharing.quorums import Quorums
+from quorate.sharing.statements import Grant, to_sign
 from quorate.testing.pools import deal_keys
 from quorate.transport.channel import ChannelClosed, MemoryChannel
 from quorate.transport.links import LinkPeer, MemoryWire, Wire, WireClosed
 from quorate.vault import Vault
+from quorate.vault.pool import PoolIndex
 from quorate.vault.seals import KeyFileSeal
+
+STOCK: Final = 16
+"""Pool keys that a committee begins with, and is given again when they are used up."""
 
 
 class LocalCommittee:
@@ -42,6 +49,9 @@ class LocalCommittee:
         degree: int = 2,
         *,
         allow_blind: bool = False,
+        stock: int = STOCK,
+        pool_target: int = 0,
+        pool_batch: int = 8,
         clock: Clock = unix_time,
         rng: Rng = system_rng,
     ) -> None:
@@ -50,10 +60,12 @@ class LocalCommittee:
         self.network_key = KeyPair.generate(rng)
         self.names = tuple(f"node{i}" for i in range(1, size + 1))
         self.quorums = Quorums.standard(size, degree)
+        self.epoch = 0
         self.log = io.StringIO()
         self.down: set[str] = set()
         self.nodes: dict[str, Node] = {}
         self._allow_blind = allow_blind
+        self._pool_target, self._pool_batch = pool_target, pool_batch
         self._clock = clock
         self._rng = rng
         self._serving: set[asyncio.Task[None]] = set()
@@ -67,6 +79,8 @@ class LocalCommittee:
         self._first_quorums = self.quorums
         for name in self.names:
             self.start(name)
+        if stock:
+            self.stock(stock)
 
     def start(self, name: str) -> None:
         """Start a node (again) on what its directory holds."""
@@ -88,6 +102,8 @@ class LocalCommittee:
             shards_ahead=0,
             background_cpu=1.0,
             chains=(),
+            pool_target=self._pool_target,
+            pool_batch=self._pool_batch,
         )
         self.nodes[name] = Node(
             config,
@@ -125,14 +141,37 @@ class LocalCommittee:
     def follow(self, record: CommitteeRecord) -> None:
         """The nodes' committee is now this one."""
         self.names, self.quorums, self.identities = record.names, record.quorums, record.identities
+        self.epoch = record.epoch
 
     def stock(self, count: int, group: Group = SECP256K1) -> None:
-        """Put a batch of pool keys into every node's vault, dealt by one who knows them all."""
+        """Put a batch of pool keys, dealt by one who knows them, into the vault of every node that is up."""
         parts = deal_keys(group, self.names, self.quorums.degree, count, self._rng)
         for name, node in self.nodes.items():
+            if name not in parts:
+                continue
             known = node.vault.pool.batches(group.name)
             stored = [(key.key_id, key.to_bytes()) for key in parts[name]]
             node.vault.pool.put(group.name, len(known) + 1, stored, epoch=node.committee.epoch)
+
+    def grants(
+        self, account: bytes, commitment: bytes, count: int, group: Group = SECP256K1
+    ) -> tuple[Grant, ...]:
+        """Keys of the pool for this account, by votes of all nodes that are up, whatever their limits say."""
+        nodes = [self.nodes[name] for name in self.names if name in self.nodes]
+        if any(node.vault.pool.depth(group.name) < count for node in nodes):
+            self.stock(STOCK, group)
+        shared = set.intersection(*(set(node.vault.pool.unassigned(group.name, 64)) for node in nodes))
+        return tuple(self._grant(index, account, commitment, nodes) for index in sorted(shared)[:count])
+
+    def _grant(self, index: PoolIndex, account: bytes, commitment: bytes, nodes: Sequence[Node]) -> Grant:
+        epoch = nodes[0].committee.epoch
+        unsigned = Grant(epoch, index.batch, index.position, (("nobody", bytes(64)),))
+        statement = to_sign(unsigned.statement(self.network, index.curve, account, commitment))
+        signatures = []
+        for node in nodes:
+            node.vault.pool.sign(index, account, commitment, self._clock())
+            signatures.append((node.config.name, node.identity.sign(statement)))
+        return Grant(epoch, index.batch, index.position, tuple(signatures))
 
     async def stop(self, name: str) -> None:
         """Stop one node; its directory stays."""

@@ -98,7 +98,7 @@ MIGRATIONS: Final[tuple[Migration, ...]] = (
         (
             """CREATE TABLE pool_batches (
                 curve TEXT NOT NULL, batch BIGINT NOT NULL, count INTEGER NOT NULL, state TEXT NOT NULL,
-                PRIMARY KEY (curve, batch))""",
+                epoch BIGINT NOT NULL DEFAULT 0, PRIMARY KEY (curve, batch))""",
             # `account` and `commitment` in hex, empty until voted on; the rest says when, and what for.
             """CREATE TABLE pool_keys (
                 curve TEXT NOT NULL, batch BIGINT NOT NULL, position INTEGER NOT NULL, key_id TEXT NOT NULL,

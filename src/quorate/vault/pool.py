@@ -51,10 +51,11 @@ class KeyState(StrEnum):
 
 
 class BatchState(StrEnum):
-    """A batch number is taken part in once: BEGUN before the first message, STORED with its keys."""
+    """A batch number is taken part in once: BEGUN before the first message, then STORED or FAILED."""
 
     BEGUN = "begun"
     STORED = "stored"
+    FAILED = "failed"
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -86,15 +87,20 @@ class PooledKey:
     committed: float = 0.0
     apart: bool = False
 
+    def is_kept_for(self, account: bytes) -> bool:
+        """Whether it was set apart for a wallet of this account, and is unused."""
+        return self.state is KeyState.GRANTED and self.apart and self.account == account
+
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """A batch number that this party has taken part in."""
+    """A batch number that this party has taken part in, in an epoch of the committee."""
 
     curve: str
     number: int
     count: int
     state: BatchState
+    epoch: int = 0
 
 
 class Pool:
@@ -105,7 +111,7 @@ class Pool:
 
     # --- batches -------------------------------------------------------------------------------------
 
-    def begin(self, curve: str, batch: int, count: int) -> None:
+    def begin(self, curve: str, batch: int, count: int, *, epoch: int = 0) -> None:
         """Note, before anything is said in it, that we take part in a batch.
 
         Raises `AlreadyUsed` if we did before, and `Unavailable` while we do not know (see `abstains`).
@@ -115,20 +121,31 @@ class Pool:
             if self._abstains(tx):
                 raise Unavailable("after a restored database this node takes part in no batch of this epoch")
             added = tx.execute(
-                "INSERT INTO pool_batches (curve, batch, count, state) VALUES (?, ?, ?, ?) "
+                "INSERT INTO pool_batches (curve, batch, count, state, epoch) VALUES (?, ?, ?, ?, ?) "
                 "ON CONFLICT DO NOTHING",
-                (curve, batch, count, BatchState.BEGUN),
+                (curve, batch, count, BatchState.BEGUN, epoch),
             )
             if not added:
                 raise AlreadyUsed(f"batch {batch} of {curve} has begun here before; its number is used once")
+
+    def fail(self, curve: str, batch: int) -> None:
+        """A batch that was begun comes to nothing here. One that is stored stays."""
+        with self._rows.storage.transaction() as tx:
+            tx.execute(
+                "UPDATE pool_batches SET state = 'failed' WHERE curve = ? AND batch = ? AND state = 'begun'",
+                (curve, batch),
+            )
 
     def batches(self, curve: str | None = None) -> list[Batch]:
         """All batches that were begun here, in order."""
         with self._rows.storage.transaction() as tx:
             found = tx.query(
-                "SELECT curve, batch, count, state FROM pool_batches WHERE batch > 0 ORDER BY curve, batch"
+                "SELECT curve, batch, count, state, epoch FROM pool_batches WHERE batch > 0 "
+                "ORDER BY curve, batch"
             )
-        batches = [Batch(name, batch, count, BatchState(state)) for name, batch, count, state in found]
+        batches = [
+            Batch(name, at, count, BatchState(state), epoch) for name, at, count, state, epoch in found
+        ]
         return [batch for batch in batches if curve in (None, batch.curve)]
 
     @property
@@ -206,6 +223,10 @@ class Pool:
         """One key by its id."""
         found = self._select("key_id = ?", (key_id.hex(),))
         return found[0] if found else None
+
+    def kept(self) -> list[PooledKey]:
+        """All keys set apart for wallets that were formed, and unused."""
+        return self._select("state = 'granted' AND apart = 1 ORDER BY curve, batch, position", ())
 
     def votes(self, curve: str) -> Mapping[PoolIndex, bytes]:
         """Every index we have voted on or seen granted, with its account: what an epoch hands over."""
@@ -322,6 +343,9 @@ class Pool:
         with self._rows.storage.transaction() as tx:
             if self._erase_parts("epoch < ?", (epoch,)):
                 tx.execute("DELETE FROM pool_batches WHERE batch = 0")  # sessions of the new epoch are others
+            tx.execute(
+                "UPDATE pool_batches SET state = 'failed' WHERE state = 'begun' AND epoch < ?", (epoch,)
+            )
 
     def discard(self, epoch: int) -> None:
         """Erase what was staged for an epoch that is given up."""

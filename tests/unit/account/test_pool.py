@@ -10,6 +10,7 @@ from quorate.account.pool import (
     REASONS,
     Given,
     Index,
+    Limits,
     Offered,
     Own,
     Slot,
@@ -64,6 +65,7 @@ def test_another_commitment_waits_until_the_first_device_has_had_its_time() -> N
 def test_each_limit_stops_new_votes_and_no_renewal(given: Given, code: str) -> None:
     assert refusal(Slot(), given=given) == code
     judge(Slot(ALICE, ONE, NOW), ALICE, ONE, given, NOW)
+    judge(Slot(), ALICE, ONE, given, NOW, Limits(100, 100, 10_000))
     fewer = Given(*(max(0, number - 1) for number in (given.open, given.day, given.hour)))
     judge(Slot(), ALICE, ONE, fewer, NOW)
 

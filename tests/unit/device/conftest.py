@@ -8,6 +8,7 @@ import pytest
 
 from quorate.account import KeyRecord
 from quorate.account.committee import Activation, Succession
+from quorate.account.pool import Ask, Claim, Offered, Votes
 from quorate.account.requests import LiveRequest
 from quorate.clock import unix_time
 from quorate.device.device import Device
@@ -41,6 +42,16 @@ class MemoryNodes(Nodes):
 
     async def make_instances(self, name: str) -> None:
         """Made when a signature needs them."""
+
+    async def offer_pool(self, name: str, ask: Ask) -> Offered:
+        node = self._node(name)
+        found: Offered = await node.worker(node.pool.offer, account_id(self.local.network, "ada"), ask)
+        return found
+
+    async def claim_pool(self, name: str, claim: Claim) -> Votes:
+        node = self._node(name)
+        found: Votes = await node.worker(node.pool.vote, account_id(self.local.network, "ada"), claim)
+        return found
 
     async def make_live(self, name: str, request: LiveRequest) -> tuple[bytes, bytes]:
         node = self._node(name)

@@ -19,6 +19,7 @@ from quorate.account.pool import (
     Ask,
     Claim,
     Index,
+    Limits,
     Offered,
     Vote,
     Votes,
@@ -43,7 +44,7 @@ def time() -> Time:
 
 @pytest.fixture
 async def committee(tmp_path: Path, time: Time) -> AsyncIterator[LocalCommittee]:
-    made = LocalCommittee(tmp_path / "nodes", clock=time)
+    made = LocalCommittee(tmp_path / "nodes", stock=0, clock=time)
     made.stock(24)
     yield made
     await made.close()
@@ -264,9 +265,10 @@ async def test_the_limits_of_an_account_are_said_by_name_and_end(
 
 
 async def test_all_accounts_together_have_an_hourly_limit(
-    committee: LocalCommittee, opened: Callable[..., Any], time: Time, monkeypatch: pytest.MonkeyPatch
+    committee: LocalCommittee, opened: Callable[..., Any], time: Time
 ) -> None:
-    monkeypatch.setattr("quorate.account.pool.MAX_NEW_AN_HOUR", 4)
+    for node in committee.nodes.values():
+        node.pool.limits = Limits(hour=4)
     async with opened("alice") as alice, opened("bob") as bob, opened("carol") as carol:
         await get(alice)
         await get(bob)

@@ -27,7 +27,7 @@ Client = AsyncTestClient[Any]
 
 @pytest.fixture
 async def committee(tmp_path: Path) -> AsyncIterator[LocalCommittee]:
-    made = LocalCommittee(tmp_path, size=1, degree=0)
+    made = LocalCommittee(tmp_path, size=1, degree=0, stock=0)
     made.stock(WINDOW + 6)
     yield made
     await made.close()

@@ -10,19 +10,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from quorate.account.pool import MAX_CLAIMED
 from quorate.account.presets import DEVICE, formation_structure
 from quorate.account.requests import LiveRequest
 from quorate.account.transitions import formed_record, live_statement
-from quorate.encoding import decode
-from quorate.errors import Malformed, ProofRejected, Refused
+from quorate.encoding import decode, encode
+from quorate.errors import Malformed, ProofRejected, Refused, Remedy
 from quorate.groups import group_named
 from quorate.node.callers import Caller, DeviceCaller
-from quorate.node.keybook import FIRST_EPOCH, PLAIN, pool_place
+from quorate.node.keybook import FIRST_EPOCH, PLAIN
 from quorate.node.offers.offer import JudgedOffer, Run, Services
 from quorate.session import Party, PublicKeys, Session, SessionSpec
 from quorate.sharing.epochs import epoch_number, user_epoch
 from quorate.sharing.formation import DECLARATION, FormationRequest, Formed, form_as_node
-from quorate.sharing.generation import GeneratedKey
 from quorate.sharing.statements import KeyFormed, KeyLive, Prepared, to_sign, verify_certificate
 from quorate.transport.host import Hosted
 
@@ -31,7 +31,10 @@ CURVES: Final = ("secp256k1",)
 
 
 class FormOffer(JudgedOffer[FormationRequest]):
-    """``formation``: the nodes generate a key, and the device joins it."""
+    """``formation``: the nodes bring a key of their pool that is the account's, and the device joins it.
+
+    An echo quorum of nodes is enough; the others hold their parts of the key already.
+    """
 
     def _judge(self, caller: Caller, spec: SessionSpec) -> FormationRequest:
         services = self._services
@@ -50,10 +53,12 @@ class FormOffer(JudgedOffer[FormationRequest]):
             raise Refused("the key would belong to another account or network", code="account", parties=[me])
         if request.structure != str(formation_structure(committee.names, committee.quorums.degree)):
             raise Refused("this network forms keys between all its nodes and one device", code="structure")
-        if spec.parties != tuple(sorted((*committee.names, DEVICE))) or spec.suite not in CURVES:
-            raise Refused("forming needs all nodes, the device, and a curve we know", code="parties")
-        if request.keys not in (1, 2):
-            raise Refused("one key, and at most one spare for the first refresh", code="payload")
+        if DEVICE not in spec.parties or spec.suite not in CURVES:
+            raise Refused("forming needs the device, and a curve we know", code="parties")
+        committee.check_quorum(set(spec.parties) - {DEVICE})
+        if request.keys or not 1 <= len(request.grants) <= MAX_CLAIMED:
+            raise Refused("one key of the pool, and at most one for the first refresh", code="payload")
+        services.check_quiet()
         services.keybook.check_room(caller.account, services.clock())
         return request
 
@@ -63,8 +68,13 @@ class FormOffer(JudgedOffer[FormationRequest]):
         await services.worker(services.keybook.count_formation, request.account, services.clock())
         await services.worker(services.keybook.make_room, request.account, services.clock())
 
+        curve, grants = spec.suite, request.grants
+        pool = await services.worker(
+            services.pool.redeem, request.account, curve, request.device_commitment, grants
+        )
+
         async def run(party: Party) -> Formed:
-            return await form_as_node(party)
+            return await form_as_node(party, pool=pool)
 
         session = Session(
             spec,
@@ -78,28 +88,24 @@ class FormOffer(JudgedOffer[FormationRequest]):
         )
 
         def keep(formed: Formed) -> bytes:
-            record = formed_record(formed, roster)
+            record = formed_record(formed, {**services.committee.identities, **roster})
             services.check_epoch(record)
-            account, spares = record.account, formed.keys[1:]
+            spares = [spare.key_id for spare in formed.keys[1:]]
             statement = to_sign(formed.statement)
-            with services.vault.transaction():
-                services.keybook.stage(record, formed.share, statement)
-                ids = [spare.key_id for spare in spares]
-                services.keybook.begin(account, record.key, ids, services.clock())
-                for spare in spares:
-                    services.vault.put(pool_place(services.me, account, spare.key_id), spare.to_bytes())
+            try:
+                with services.vault.transaction():
+                    services.keybook.stage(record, formed.share, statement)
+                    services.keybook.begin(record.account, record.key, spares, services.clock())
+                    services.pool.formed(curve, grants)
+            finally:
+                services.pool.release(curve, grants)
             services.log("formed", key=record.key)
             return services.identity.sign(statement)
 
-        return Run(session, services, keep)
+        def give_up() -> None:
+            services.pool.release(curve, grants)
 
-
-def spare_key(services: Services, account: bytes, key_id: bytes) -> GeneratedKey:
-    """Our part of an unused key of this account. Raises `Refused` with code ``pool``."""
-    kept = services.vault.get(pool_place(services.me, account, key_id))
-    if kept is None:
-        raise Refused("that spare key is not here, or was used", code="pool", parties=[services.me])
-    return GeneratedKey.from_bytes(kept)
+        return Run(session, services, keep, on_fail=give_up)
 
 
 def claim_first_epoch(services: Services, key_id: bytes, way: bytes) -> None:
@@ -128,6 +134,13 @@ def make_live(services: Services, wanted: LiveRequest) -> tuple[KeyLive, bytes]:
             code="rolled-back",
             parties=[services.me],
         )
+    if services.committee.frozen:
+        raise Refused(
+            "the committee is changing; this wallet becomes live in a moment",
+            code="changing",
+            parties=[services.me],
+            remedy=Remedy.RETRY,
+        )
     statement = wanted.statement
     user = user_epoch(statement.epoch) if isinstance(statement, Prepared) else 0
     staged = services.keybook.staged(statement.key_id, epoch_number(services.committee.epoch, user))
@@ -146,6 +159,6 @@ def make_live(services: Services, wanted: LiveRequest) -> tuple[KeyLive, bytes]:
         raise Refused("another epoch than the certified one is staged here", code="staged")
     if isinstance(statement, KeyFormed):
         claim_first_epoch(services, statement.key_id, PLAIN)
-    services.keybook.adopt(record)
+    services.keybook.adopt(record, encode(wanted))
     live = live_statement(record, statement)
     return live, services.identity.sign(to_sign(live))

@@ -79,9 +79,19 @@ class Services:
         return keys
 
     def check_epoch(self, record: KeyRecord) -> None:
-        """Raises `Refused` for a record of another committee epoch: it was made while this one began."""
-        if committee_epoch(record.epoch) != self.committee.epoch:
-            raise Refused("another committee epoch has begun; begin again", code="epoch", parties=[self.me])
+        """Raises `Refused` for a record that no committee will know: another epoch began with its making."""
+        if committee_epoch(record.epoch) != self.committee.epoch or self.committee.frozen:
+            raise Refused("another committee epoch begins; begin again", code="epoch", parties=[self.me])
+
+    def check_quiet(self) -> None:
+        """Raises `Refused` while the committee changes: what is begun now would come too late for it."""
+        if self.committee.changing:
+            raise Refused(
+                "the committee is changing; wallets are made again in a moment",
+                code="changing",
+                parties=[self.me],
+                remedy=Remedy.RETRY,
+            )
 
 
 class Offer(Protocol):

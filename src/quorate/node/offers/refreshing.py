@@ -1,7 +1,7 @@
 """A node's part in a wallet's first refresh: from 2-of-(committee, device) to what its owner wants.
 
 The one refresh before a key is live needs the device's signature alone (docs/protocols/refresh.md); it is on
-the agreement. The fresh line comes from the spare key of the formation, which serves one request, ever: the
+the agreement. The fresh line comes from a pool key kept for this wallet, which serves one request, ever: the
 lock is durable before the node says anything that depends on it, and a session that ends badly burns it.
 """
 
@@ -15,8 +15,7 @@ from quorate.account.transitions import refreshed_record
 from quorate.encoding import decode
 from quorate.errors import AlreadyUsed, Malformed, Refused
 from quorate.node.callers import Caller, DeviceCaller
-from quorate.node.keybook import POOL_TABLE
-from quorate.node.offers.creation import claim_first_epoch, spare_key
+from quorate.node.offers.creation import claim_first_epoch
 from quorate.node.offers.offer import JudgedOffer, Run, Services
 from quorate.session import Party, PublicKeys, Session, SessionSpec
 from quorate.sharing.change import Change, Standing
@@ -49,9 +48,11 @@ class RefreshOffer(JudgedOffer[tuple[Change, KeyRecord]]):
             raise Refused("the session is not about the key it asks to change", code="key", parties=me)
         if any(target.kind not in set(FactorKind) for target in change.targets):
             raise Refused("a factor is a device or a backup", code="payload", parties=me)
-        names = {target.name for target in change.targets} | {caller.name} | set(services.committee.names)
-        if set(spec.parties) != names:
-            raise Refused("a refresh is between all nodes and all factors", code="parties", parties=me)
+        factors = {target.name for target in change.targets} | {caller.name}
+        if not factors <= set(spec.parties):
+            raise Refused("a refresh is between nodes and all factors", code="parties", parties=me)
+        services.committee.check_quorum(set(spec.parties) - factors)
+        services.check_quiet()
         return change, record
 
     async def open(self, caller: Caller, spec: SessionSpec, roster: Mapping[str, PublicKeys]) -> Hosted:
@@ -59,7 +60,7 @@ class RefreshOffer(JudgedOffer[tuple[Change, KeyRecord]]):
         change, record = await self.judged(caller, spec)
         share = await services.worker(services.keybook.share, record)
         account = record.account
-        pool = {key: await services.worker(spare_key, services, account, key) for key in change.pool}
+        pool = {key: await services.worker(services.keybook.spare, account, key) for key in change.pool}
         await services.worker(claim_first_epoch, services, record.key, change.core_hash)
         factors = {factor.name: factor.keys for factor in record.factors}
         standing = Standing(record.network, record.account, committee_epoch(record.epoch), share, factors)
@@ -130,7 +131,6 @@ def burn_interrupted(vault: Vault) -> None:
 
     Items may have left by then, so such a line is an aborted one.
     """
-    for place in vault.list(POOL_TABLE):
-        key_id = place.row.rpartition("/")[2]
-        if vault.slots.read(_LOCKS, key_id) is not None:
-            vault.destroy(place.scope, forever=True)
+    for key in vault.pool.kept():
+        if vault.slots.read(_LOCKS, key.key_id.hex()) is not None:
+            vault.pool.burn(key.index)
