@@ -133,6 +133,25 @@ class Node:
             log=self.log,
             metrics=self.metrics,
         )
+        self.epochs = EpochChange(
+            Means(
+                config.name,
+                vault,
+                self.committee,
+                self.keybook,
+                self.carrying,
+                self.links,
+                self.standing,
+                self.worker,
+                self.background.run,
+                self._makes_wallets,
+                clock,
+                rng,
+                self.log,
+                self.metrics,
+            )
+        )
+        self.driver = Driver(self.epochs, renewal_seconds=config.renewal_days * 24 * 3600.0)
         self.batches = PoolBatches(
             config.name,
             config.network,
@@ -155,25 +174,6 @@ class Node:
             log=self.log,
             metrics=self.metrics,
         )
-        self.epochs = EpochChange(
-            Means(
-                config.name,
-                vault,
-                self.committee,
-                self.keybook,
-                self.carrying,
-                self.links,
-                self.standing,
-                self.worker,
-                self.background.run,
-                self._makes_wallets,
-                clock,
-                rng,
-                self.log,
-                self.metrics,
-            )
-        )
-        self.driver = Driver(self.epochs, renewal_seconds=config.renewal_days * 24 * 3600.0)
         self._running: Counter[bytes] = Counter()
         self._connections: set[asyncio.Task[Any]] = set()
         self._background: set[asyncio.Task[Any]] = set()
@@ -358,9 +358,9 @@ class Node:
         """Reach the other nodes, and go on with the sessions among nodes that stand; returns at once."""
         self._in_background(self.links.run())
         self._in_background(self.standing.run())
+        self._in_background(self.refill.run())
         self._in_background(self.epochs.run())
         self._in_background(self.driver.run())
-        self._in_background(self.refill.run())
 
     async def _sweep(self) -> None:
         while True:
