@@ -72,6 +72,8 @@ class Tag(StrEnum):
     RESHARE_AGREEMENT = "sharing/reshare-agreement"
     RESHARE_RESULT = "sharing/reshare-result"
     RESHARE_ROOT = "sharing/reshare-root"
+    CHOICE_VOUCHER = "sharing/choice-voucher"
+    CHOICE_NONCE = "sharing/choice-nonce"
     AGREEMENT_SUBJECT = "sharing/agreement-subject"
     AGREEMENT_LEADER = "sharing/agreement-leader"
     AGREEMENT_ECHO = "sharing/agreement-echo"

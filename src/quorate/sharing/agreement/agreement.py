@@ -12,11 +12,13 @@ who readied; a lock gives way only to a newer certificate; certificates count di
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from quorate.errors import ProofRejected
-from quorate.session import Message, Party, PartyId, Path
+from quorate.session import Exhibit, Message, Party, PartyId, Path
 from quorate.sharing.agreement.checks import Terms, Verify, check, locked_by
+from quorate.sharing.agreement.claims import Claim, claims_of, contradict
 from quorate.sharing.agreement.messages import (
     FORK,
     MAX_VIEWS,
@@ -39,6 +41,16 @@ FIRST_DELAY: Final = 2
 
 MAX_DELAY: Final = 64
 """Ticks that any leader is given at most: delays double, and after a long outage nobody waits for ever."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """A signature and the message in which it came: of this kind, in this view, from this sender."""
+
+    claim: Claim
+    view: int
+    message: type[Message]
+    sender: PartyId
 
 
 def delay_of(view: int) -> int:
@@ -90,8 +102,14 @@ class Agreement:
         self._echoes: dict[int, dict[PartyId, Echo]] = {}
         self._readies: dict[int, dict[PartyId, Ready]] = {}
         self._changes: dict[int, dict[PartyId, Vote]] = {}
+        self._heard: dict[PartyId, dict[tuple[str, int], _Said]] = {}
 
     # --- what its owner calls ------------------------------------------------------------------------
+
+    @property
+    def proofs(self) -> Mapping[PartyId, ReadyCertificate]:
+        """The certificates known here, own or learned from others, verified."""
+        return self._proofs
 
     def completed(self, dealer: PartyId, certificate: ReadyCertificate) -> None:
         """Step 1 and 2: a sharing has completed here; with enough of them the leader proposes."""
@@ -115,6 +133,7 @@ class Agreement:
             seat = self._party if at_root else self._seat(view)
             seat.accuse(type(message), sender, str(error))
             return
+        self._compare(view, sender, message)
         if isinstance(message, Decided):
             self._decide(message.certificate)
         elif isinstance(message, Proposal):
@@ -299,6 +318,24 @@ class Agreement:
         if self.certificate is not None and (view, voter) not in self._told:
             self._told.add((view, voter))
             self._seat(view).send(voter, Decided(self.certificate))
+
+    def _compare(self, view: int, sender: PartyId, message: Message) -> None:
+        """Accuse whose signatures contradict each other; a certificate may bring what we were not told."""
+        for claim in claims_of(view, sender, message):
+            heard = self._heard.setdefault(claim.voter, {})
+            said = _Said(claim, view, type(message), sender)
+            for earlier in heard.values():
+                if reason := contradict(earlier.claim, claim):
+                    self._accuse(claim.voter, reason, (said, earlier))
+            heard.setdefault((claim.kind, claim.view), said)
+
+    def _accuse(self, voter: PartyId, reason: str, shown: tuple[_Said, _Said]) -> None:
+        """With a message of the voter's own, without which nobody is convicted, and the other beside it."""
+        for own, other in (shown, shown[::-1]):
+            envelope = self._seat(other.view).envelopes(other.message).get(other.sender)
+            if own.sender == voter and own.message is not Decided and envelope is not None:
+                self._seat(own.view).accuse(own.message, voter, reason, beside=[Exhibit(envelope, b"")])
+                return
 
     # --- small things --------------------------------------------------------------------------------
 
