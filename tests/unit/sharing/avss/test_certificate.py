@@ -9,6 +9,7 @@ from tests.support.dealing import FIVE, Circle, names, setting_of
 from quorate.encoding import decode, encode
 from quorate.errors import ProofRejected
 from quorate.sharing.avss import ReadyCertificate
+from quorate.sharing.avss.certificate import statement
 from quorate.sharing.quorums import Quorums
 
 
@@ -75,3 +76,13 @@ def test_a_signature_that_does_not_verify_is_refused(circle: Circle, certificate
     (name, signature), *rest = certificate.signatures
     false = bytes([signature[0] ^ 1]) + signature[1:]
     refused(circle, msgspec.structs.replace(certificate, signatures=((name, false), *rest)))
+
+
+def test_the_signature_of_a_party_that_is_no_node_does_not_count() -> None:
+    circle = Circle(honest=names(5), nodes=names(5), parties=(*names(5), "old"))
+    circle.settle()
+    certificate = circle.completed()["n1"].certificate
+    said = statement(circle.setting, certificate.digest)
+    *rest, _ = certificate.signatures
+    old = ("old", circle.table.identities["old"].sign(said))
+    refused(circle, msgspec.structs.replace(certificate, signatures=(*rest, old)))

@@ -63,6 +63,11 @@ def test_a_second_send_is_not_looked_at_whatever_became_of_the_first() -> None:
     sharing.receive(DEALER, first.send("n2"))  # the right one, too late
     sharing.receive(DEALER, second.dealing)
     assert sent == []
+    sharing, sent = seat_of(circle, "n4")
+    give(circle, sharing, DEALER, first.dealing)
+    sharing.receive(DEALER, second.dealing)
+    sharing.receive(DEALER, second.send("n4"))
+    assert sent == []
     sharing, sent = seat_of(circle, "n3")
     give(circle, sharing, DEALER, first.dealing)
     sharing.receive(DEALER, first.send("n3"))
@@ -123,9 +128,13 @@ def test_nothing_passes_no_check() -> None:
     for false in jagged:
         with pytest.raises(ProofRejected):
             folded.check_row(2, false)
-    for values in ([], rows[0][:1], [*rows[0], 0]):
+    right = circle.setting.group.read_scalars(batch.values("n3", "n2"), circle.count)
+    folded.check_values(2, 3, right)
+    for values in ([], right[:1], [*right, 0], [*right, right[0]]):
         with pytest.raises(ProofRejected):
             folded.check_values(2, 3, values)
+    with pytest.raises(ProofRejected):
+        folded.check_row(2, [[*column, 0] for column in rows])
 
 
 @pytest.mark.parametrize("change", [-8, -1, 1, 8, 8 * 12])
