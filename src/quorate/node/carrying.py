@@ -10,7 +10,7 @@ the others have erased theirs, so keeping it would only keep a danger.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 import msgspec
@@ -28,6 +28,7 @@ from quorate.sharing.epochs import committee_epoch
 from quorate.sharing.generation import CommitteeKey
 from quorate.sharing.keyshare import KeyShare
 from quorate.vault import Vault
+from quorate.vault.rows import epoch_scope
 
 _COMING: Final = "key-coming"
 
@@ -62,18 +63,36 @@ class Carrying:
         `own` is our share of `key`; without one we will know the key and have no share of it. A key that is
         live here stays so, and one that waits here waits on; `live` speaks of one that we hear of now.
         """
+        self.prepared(committee, holding, key, own, live=live)()
+
+    def prepared(
+        self,
+        committee: CommitteeRecord,
+        holding: Holding,
+        key: CommitteeKey,
+        own: Secret[Scalar] | None,
+        *,
+        live: bool = False,
+    ) -> Callable[[], None]:
+        """`stage` in two parts: what computes, and makes data keys, is done now; what is returned writes."""
         record = carried_record(holding.record, committee, key)
         name = f"{record.key.hex()}/{record.epoch}"
-        with self._vault.transaction():
-            if own is not None:
-                share = _share_of(record, self._me, own).to_bytes()
-                self._vault.shares.put(record.key.hex(), record.epoch, share, owner=self._me)
-            coming = encode(_Coming(msgspec.structs.replace(holding, record=record), live))
-            known = self._vault.records.get(_COMING, name)
-            if known is None:
-                self._vault.records.put(_COMING, name, coming, expected=0)
-            elif known.value != coming:
-                raise LocalError(f"key {name[:8]} was staged for this epoch already, as something else")
+        coming = encode(_Coming(msgspec.structs.replace(holding, record=record), live))
+        share = None if own is None else _share_of(record, self._me, own).to_bytes()
+        if share is not None:
+            self._vault.data_keys.cipher(epoch_scope(record.key.hex(), record.epoch), create=True)
+
+        def write() -> None:
+            with self._vault.transaction():
+                if share is not None:
+                    self._vault.shares.put(record.key.hex(), record.epoch, share, owner=self._me)
+                known = self._vault.records.get(_COMING, name)
+                if known is None:
+                    self._vault.records.put(_COMING, name, coming, expected=0)
+                elif known.value != coming:
+                    raise LocalError(f"key {name[:8]} was staged for this epoch already, as something else")
+
+        return write
 
     def switch(self, successions: Sequence[Succession], activation: Activation) -> None:
         """The one write: the last of these committees is the live one, and every key is in its epoch.

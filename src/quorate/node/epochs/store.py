@@ -1,0 +1,159 @@
+"""What a node has written down about the change under way, before it said anything that depends on it.
+
+Votes are write-once slots and stay for ever: one succession, one list, one STORED for each epoch. The rest is
+kept while the change lasts, and removed by the switch. Runs in a worker thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, TypeVar
+
+from quorate.account.changing import Page
+from quorate.account.committee import Activation, CommitteeRecord, Succession
+from quorate.encoding import Canonical, decode, encode
+from quorate.errors import Refused
+from quorate.node.epochs.talk import Choose, Froze, Holds, Plan
+from quorate.transport.links import MAX_PARCEL_BYTES
+from quorate.vault import Vault
+
+T = TypeVar("T", bound=Canonical)
+
+_KIND: Final = "epoch-change"
+_APPROVED: Final = "epoch-approved"
+_SINCE: Final = "epoch-since"
+
+
+class Under(Canonical, frozen=True):
+    """A change that is certified: from `old` by `path` to the last record of it."""
+
+    old: CommitteeRecord
+    path: tuple[Succession, ...]
+
+    @property
+    def new(self) -> CommitteeRecord:
+        """The committee to come."""
+        return self.path[-1].record
+
+
+class ChangeStore:
+    """The records of one vault."""
+
+    def __init__(self, vault: Vault) -> None:
+        self._vault = vault
+
+    def vote_once(self, what: str, epoch: int, digest: bytes) -> None:
+        """Step B, C, E: bind our one vote, durably. Raises `Refused` if it was given to something else."""
+        if self._vault.slots.write_once(f"committee-{what}", str(epoch), digest) != digest:
+            raise Refused(f"this node has given its {what} vote of epoch {epoch} to another", code="voted")
+
+    def voted(self, what: str, epoch: int) -> bytes | None:
+        """What our one vote was given to."""
+        return self._vault.slots.read(f"committee-{what}", str(epoch))
+
+    # --- what the operator wants ---------------------------------------------------------------------
+
+    def approve(self, parent: bytes, plan: Plan) -> None:
+        """The operator of this node wants this committee after the one of digest `parent`."""
+        kept = self._vault.records.get(_APPROVED, "next")
+        value = encode((parent, plan.digest))
+        self._vault.records.put(_APPROVED, "next", value, expected=0 if kept is None else kept.version)
+
+    def approved(self, parent: bytes) -> bytes | None:
+        """The digest of the plan that was approved to follow `parent`."""
+        kept = self._vault.records.get(_APPROVED, "next")
+        if kept is None:
+            return None
+        after, plan = decode(tuple[bytes, bytes], kept.value)
+        return plan if after == parent else None
+
+    def since(self) -> float | None:
+        """When the present epoch became live here (unix seconds); None for the first."""
+        kept = self._vault.records.get(_SINCE, "now")
+        return None if kept is None else float(kept.value)
+
+    def begin_epoch(self, now: float) -> None:
+        """The present epoch becomes live."""
+        kept = self._vault.records.get(_SINCE, "now")
+        self._vault.records.put(
+            _SINCE, "now", repr(now).encode(), expected=0 if kept is None else kept.version
+        )
+
+    # --- the change under way ------------------------------------------------------------------------
+
+    def begin(self, under: Under) -> None:
+        """The succession is certified."""
+        self._once("under", encode(under))
+
+    def under(self) -> Under | None:
+        """The change under way."""
+        return self._get("under", Under)
+
+    def put_page(self, name: str, page: Page) -> None:
+        """A page of a node's inventory; its first word counts."""
+        self._once(f"page/{name}/{page.number:05}", encode(page))
+
+    def pages(self, name: str) -> list[Page] | None:
+        """A node's inventory, once all of it is here."""
+        first = self._get(f"page/{name}/00000", Page)
+        if first is None:
+            return None
+        found = [self._get(f"page/{name}/{number:05}", Page) for number in range(first.pages)]
+        return None if any(page is None for page in found) else [page for page in found if page is not None]
+
+    def choose(self, choice: Choose) -> None:
+        """Which inventories the list follows from; the first word counts."""
+        self._once("choice", encode(choice))
+
+    def choice(self) -> Choose | None:
+        """See `choose`."""
+        return self._get("choice", Choose)
+
+    def put_froze(self, name: str, vote: Froze) -> None:
+        """A node's FROZEN."""
+        self._once(f"froze/{name}", encode(vote))
+
+    def froze(self, names: Sequence[str]) -> dict[str, Froze]:
+        """All that are here."""
+        found = {name: self._get(f"froze/{name}", Froze) for name in names}
+        return {name: vote for name, vote in found.items() if vote is not None}
+
+    def put_result(self, chunk: int, digest: bytes) -> None:
+        """A chunk's session has ended, and what it gave is stored; `digest` is empty for who gets nothing."""
+        self._once(f"result/{chunk:08}", digest)
+
+    def result(self, chunk: int) -> bytes | None:
+        """See `put_result`."""
+        kept = self._vault.records.get(_KIND, f"result/{chunk:08}")
+        return None if kept is None else kept.value
+
+    def put_holds(self, name: str, vote: Holds) -> None:
+        """A node's STORED."""
+        self._once(f"holds/{name}", encode(vote))
+
+    def holds(self, names: Sequence[str]) -> dict[str, Holds]:
+        """All that are here."""
+        found = {name: self._get(f"holds/{name}", Holds) for name in names}
+        return {name: vote for name, vote in found.items() if vote is not None}
+
+    def activate(self, activation: Activation) -> None:
+        """The epoch is in force."""
+        self._once("activation", encode(activation))
+
+    def activation(self) -> Activation | None:
+        """See `activate`."""
+        return self._get("activation", Activation)
+
+    def clear(self) -> None:
+        """Part of the switch: nothing is under way any more."""
+        for entry in self._vault.records.list(_KIND):
+            self._vault.records.delete(_KIND, entry.name, expected=entry.version)
+
+    def _once(self, name: str, value: bytes) -> None:
+        with self._vault.transaction():
+            if self._vault.records.get(_KIND, name) is None:
+                self._vault.records.put(_KIND, name, value, expected=0)
+
+    def _get(self, name: str, kind: type[T]) -> T | None:
+        kept = self._vault.records.get(_KIND, name)
+        return None if kept is None else decode(kind, kept.value, limit=MAX_PARCEL_BYTES)
