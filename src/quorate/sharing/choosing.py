@@ -7,9 +7,9 @@ lie, a candidate who shows different nodes different things is certified with on
 nothing but its own. Which of the certified candidates count is then agreed on with views and locks, as key
 generation agrees on dealings (`quorate.sharing.agreement`; steps 2 to 10 of docs/protocols/dkg.md).
 
-A vote that each node gives once for ever would do without all this if all were honest and nobody hurried. With
-one liar who asks first, or two honest nodes who ask at once, half of the nodes have voted for one thing and half
-for another, and the question is never decided. Steps: docs/protocols/resharing.md, "Choosing".
+A vote that each node gives once for ever would do without all this if all were honest and nobody hurried.
+With one liar who asks first, or two honest nodes who ask at once, half of the nodes have voted for one thing
+and half for another, and the question is never decided. Steps: docs/protocols/resharing.md, "Choosing".
 """
 
 from __future__ import annotations
