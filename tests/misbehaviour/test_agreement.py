@@ -14,10 +14,21 @@ from quorate.encoding import decode
 from quorate.errors import ProofRejected
 from quorate.groups.toy import TOY_GROUP
 from quorate.session import Exhibit, Message, Offence, PartyId, convict, examine
-from quorate.sharing.agreement import Certificate, Change, Decided, Echo, Proposal, Ready, Terms, Vote, check
+from quorate.sharing.agreement import (
+    Certificate,
+    Change,
+    Decided,
+    Echo,
+    Proposal,
+    Ready,
+    Terms,
+    Vote,
+    check,
+    offence,
+)
 from quorate.sharing.agreement.messages import to_change, to_echo, to_ready
 from quorate.testing import Faults, Result
-from quorate.testing.liars import FORGERIES, Forger, Liar, TwoFaced
+from quorate.testing.liars import FORGERIES, Forger, Forgetful, Liar, TwoFaced
 
 PROOFS = tuple(map(proof_of, A))
 LEADER = TERMS.leader(0)
@@ -250,11 +261,14 @@ def judged(result: Result[Any], quorums: Any) -> set[PartyId]:
             accused.add(offender)
             if finding.offence is Offence.EQUIVOCATION:
                 continue
-            exhibit = decode(Exhibit, blame.evidence[0])
-            slot, message = examine(exhibit, result.spec, result.roster, VOTING, TOY_GROUP)
-            view = slot.path.removeprefix("view").removeprefix("/")
-            with pytest.raises(ProofRejected):
-                check(terms, int(view or 0), offender, message)
+            shown = [
+                examine(decode(Exhibit, data), result.spec, result.roster, VOTING, TOY_GROUP)
+                for data in blame.evidence
+            ]
+            assert offence(terms, offender, shown)
+            for other in set(nodes) - {offender}:
+                with pytest.raises(ProofRejected):
+                    offence(terms, other, shown)
     return accused
 
 
@@ -306,3 +320,85 @@ def test_two_echoes_in_one_view_convict_by_themselves() -> None:
     result = play(SETS[0], 3, liars=[Twice], faults=Faults())
     all_decide_alike(result)
     assert judged(result, SETS[0]) == result.cheaters
+
+
+# --- signatures that contradict each other, wherever they come from -----------------------------------
+
+
+def compared(first: tuple[int, str, Message], second: tuple[int, str, Message]) -> dict[PartyId, str]:
+    bench = Bench(next(name for name in NAMES if name not in {first[1], second[1], "p1", "p2", "p6", "p7"}))
+    for view, sender, message in (first, second):
+        check(TERMS, view, sender, message)
+        bench.hear(sender, message, view)
+    return dict(bench.seat.accused)
+
+
+def echo(name: str, view: int, dealers: tuple[str, ...]) -> tuple[int, str, Message]:
+    return view, name, Echo(dealers, signed(name, to_echo(TERMS.bound, view, dealers)))
+
+
+def ready(name: str, view: int, dealers: tuple[str, ...]) -> tuple[int, str, Message]:
+    return view, name, Ready(dealers, signed(name, to_ready(TERMS.bound, view, dealers)))
+
+
+def test_an_echo_and_another_one_inside_a_certificate_convict_their_signer() -> None:
+    """p1 has told us one thing and the others another; p7's lock brings theirs."""
+    carried = (2, "p7", change("p7", 2, certificate(1, A, ready=False, count=E)))
+    for pair in ((echo("p1", 1, B), carried), (carried, echo("p1", 1, B))):
+        assert set(compared(*pair)) == {"p1"}
+    assert compared(echo("p1", 1, A), carried) == {}
+    assert compared(echo("p1", 0, B), carried) == {}
+    assert compared(ready("p1", 1, B), carried) == {}, "echoing one set and being ready for another is honest"
+
+
+def test_a_ready_and_another_one_inside_a_certificate_convict_their_signer() -> None:
+    carried = (2, "p7", change("p7", 2, certificate(1, A, ready=True, count=R)))
+    assert set(compared(ready("p2", 1, B), carried)) == {"p2"}
+
+
+def test_a_vote_and_another_one_shown_by_a_leader_convict_the_voter() -> None:
+    lock = certificate(0, A, ready=False, count=E)
+    shown = (2, TERMS.leader(2), Proposal(A, PROOFS, None, votes(2, R)))
+    assert set(compared((2, "p1", change("p1", 2, lock)), shown)) == {"p1"}
+    assert compared((2, "p1", change("p1", 2, None)), shown) == {}
+
+
+def test_a_vote_that_hides_a_lock_convicts_the_voter_in_either_order() -> None:
+    hiding = (2, "p1", change("p1", 2, None))
+    for pair in ((ready("p1", 1, A), hiding), (hiding, ready("p1", 1, A))):
+        (reason,) = compared(*pair).values()
+        assert "hides the lock" in reason
+    older = certificate(0, A, ready=False, count=E)
+    assert compared(ready("p1", 1, A), (2, "p1", change("p1", 2, older)))
+    telling = certificate(1, A, ready=False, count=E)
+    assert compared(ready("p1", 1, A), (2, "p1", change("p1", 2, telling))) == {}
+    assert compared(ready("p1", 2, A), hiding) == {}, "a vote for the view itself, cast on entering it"
+
+
+def test_two_signatures_seen_only_in_the_messages_of_others_accuse_nobody() -> None:
+    """The evidence would hold no message of the accused, and a session's blame needs one."""
+    first = (2, "p6", change("p6", 2, certificate(1, A, ready=False, count=E)))
+    names = sorted(NAMES)[1 : E + 1]
+    other = tuple((name, signed(name, to_echo(TERMS.bound, 1, B))) for name in names)
+    second = (2, "p7", change("p7", 2, Certificate(1, B, False, other)))
+    assert compared(first, second) == {}
+
+
+def test_voters_with_two_faces_are_convicted_by_what_comes_around() -> None:
+    named: set[PartyId] = set()
+    for seed in range(20):
+        result = play(SETS[3], seed, liars=[TwoFaced, TwoFaced], faults=Faults(deadline=0.05))
+        all_decide_alike(result)
+        accused = judged(result, SETS[3])
+        assert accused <= result.cheaters
+        named |= accused
+    assert named
+
+
+def test_a_voter_that_hides_its_lock_is_convicted() -> None:
+    named: set[PartyId] = set()
+    for seed in range(40):
+        result = play(SETS[0], seed, liars=[Forgetful], faults=Faults(deadline=0.2))
+        all_decide_alike(result)
+        named |= judged(result, SETS[0])
+    assert named

@@ -47,8 +47,11 @@ class Seat:
     def identity_of(self, name: str) -> Any:
         return unsafe_identity(name).public
 
-    def accuse(self, kind: Any, offender: str, reason: str, *, step: str = "") -> None:
-        self.root.accused[offender] = reason
+    def accuse(self, kind: Any, offender: str, reason: str, *, step: str = "", beside: Any = ()) -> None:
+        self.root.accused.setdefault(offender, reason)
+
+    def envelopes(self, kind: Any) -> dict[str, bytes]:
+        return dict.fromkeys(self.others, b"")
 
 
 class Bench:

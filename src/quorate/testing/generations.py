@@ -14,12 +14,12 @@ from types import SimpleNamespace
 from typing import Any, Final, cast
 
 from quorate.encoding import decode
-from quorate.errors import Blame, ProofRejected
+from quorate.errors import Blame
 from quorate.primitives.tags import Tag
 from quorate.primitives.transcript import digest
-from quorate.session import Exhibit, Message, Offence, Party, PartyId, Slot, convict, examine
-from quorate.sharing import avss
-from quorate.sharing.agreement import Agreement, Terms, check
+from quorate.session import Exhibit, Offence, Party, PartyId, convict, examine
+from quorate.sharing import agreement, avss
+from quorate.sharing.agreement import Agreement, Terms
 from quorate.sharing.avss import ReadyCertificate, Setting
 from quorate.sharing.dkg import DKG, FORK, DkgResult, Generation
 from quorate.sharing.polynomial import interpolate
@@ -157,7 +157,7 @@ def prove(played: Play, offender: PartyId, blame: Blame) -> str:
             session=result.spec.id,
             identities=result.roster,
         )
-    return _voted_falsely(terms_of(played), offender, shown)
+    return agreement.offence(terms_of(played), offender, shown)
 
 
 def setting_of(played: Play, dealer: PartyId) -> Setting:
@@ -182,17 +182,6 @@ def terms_of(played: Play) -> Terms:
 
     subject = digest(Tag.DKG_AGREEMENT, result.spec.id, b"")
     return Terms(subject, played.quorums, nodes, nodes, played.quorums.degree + 1, result.roster, verify)
-
-
-def _voted_falsely(terms: Terms, offender: PartyId, shown: Sequence[tuple[Slot, Message]]) -> str:
-    for slot, message in shown:
-        if slot.sender == offender:
-            view = slot.path.rpartition("/")[2]
-            try:
-                check(terms, int(view) if view.isdigit() else 0, offender, message)
-            except ProofRejected as error:
-                return str(error)
-    raise ProofRejected(f"nothing shown proves that {offender} deviated")
 
 
 def _require(result: Result[Any], holds: bool, what: str) -> None:

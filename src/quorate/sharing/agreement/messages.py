@@ -130,6 +130,15 @@ def rules(path: Path = "") -> tuple[Rule, ...]:
     )
 
 
+def sender_limit(voters: int, dealers: int) -> int:
+    """The most that an honest voter sends to another, in all views."""
+    names = dealers * 34
+    certificate = names + voters * _SIGNED + 64
+    proposal = names + dealers * (voters * _SIGNED + 64) + certificate + voters * (names + _SIGNED + 16)
+    # a proposal and a change that is no larger, an echo, a ready, and twice the end
+    return (MAX_VIEWS + 1) * (2 * proposal + 2 * (names + 128) + 2 * certificate + 6 * 2048)
+
+
 def to_echo(subject: bytes, view: int, dealers: Sequence[PartyId]) -> bytes:
     """What an `Echo` signs."""
     return _statement(Tag.AGREEMENT_ECHO, subject, view, dealers)

@@ -238,6 +238,14 @@ def test_no_ready_in_a_view_that_is_past() -> None:
     assert not bench.said(Ready)
 
 
+def test_no_ready_in_a_view_before_the_locks() -> None:
+    """Entered by a certificate and without a vote: nothing but the view itself forbids it."""
+    bench = Bench()
+    bench.changes(5, bench.peers[:1], certificate(4, A, ready=False, count=E))
+    bench.echoes(3, A, bench.peers[:E])
+    assert not bench.said(Ready)
+
+
 def test_a_vote_carries_the_lock() -> None:
     bench = Bench()
     bench.complete(B)
