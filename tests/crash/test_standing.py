@@ -18,7 +18,7 @@ from tests.crash.test_vault import (  # noqa: F401 - the fixtures
     rooms,
 )
 from tests.support.killing import STEP, FragileCommittee
-from tests.support.standing import StandingCommittee, spec_of, until
+from tests.support.standing import Generating, StandingCommittee, batch_of, spec_of, until
 
 from quorate.transport.links import dispatch as dispatch_module
 from quorate.vault import Vault
@@ -84,6 +84,27 @@ async def test_all_nodes_die_at_once_and_come_back(tmp_path: Path) -> None:
             table.start(name)
     await until(lambda: table.retired(spec.id))
     assert table.agreed(spec.id)
+    assert table.deviations() == []
+    await committee.close()
+
+
+@pytest.mark.parametrize("moment", [5, 60, 150, 240])
+async def test_a_node_dies_in_a_key_generation_and_all_five_agree_on_every_key(
+    tmp_path: Path, moment: int
+) -> None:
+    committee = FragileCommittee(tmp_path, 5, 2)
+    table = StandingCommittee(committee, protocol=Generating)
+    table.link()
+    spec = batch_of(committee, 20)
+    committee.arm(VICTIM, STEP, moment)
+    await committee.nodes["node1"].standing.start(spec)
+    await until(lambda: committee.lives[VICTIM].dead, 60)
+    assert await committee.disarm(VICTIM)
+    table.start(VICTIM)
+    await until(lambda: table.retired(spec.id), 60)
+    results = table.results(spec.id)
+    assert len(results["node1"]) == 20
+    assert all(result == results["node1"] for result in results.values())
     assert table.deviations() == []
     await committee.close()
 

@@ -14,6 +14,7 @@ from quorate.node.node import Node
 from quorate.node.standing import Seat, StandingProtocol
 from quorate.node.standing.protocol import Write
 from quorate.session import Party, SessionSpec, roster_digest
+from quorate.sharing.dkg import DKG, Batch, DkgResult, generate
 from quorate.testing.broadcasts import BROADCASTS, broadcasts
 from quorate.testing.committee import LocalCommittee
 
@@ -56,6 +57,33 @@ class Broadcasting(StandingProtocol):
         self.failures.append(error)
 
 
+class Generating(Broadcasting):
+    """Key generation: what is delivered is each key's id, with its public key, and who dealt it."""
+
+    name = DKG.name
+
+    def seat(self, spec: SessionSpec) -> Seat:
+        committee, batch = self._node.committee, decode(Batch, spec.payload)
+
+        async def run(party: Party) -> DkgResult:
+            return await generate(party, quorums=committee.quorums, count=batch.count, nodes=committee.names)
+
+        return Seat(committee.keys, committee.identities, DKG, SECP256K1, run)
+
+    def keep(self, spec: SessionSpec, value: Any) -> Write:
+        parts = value.parts(self._node.config.name)
+        return super().keep(
+            spec, {part.key_id.hex(): part.public.commitment.points[0].to_bytes() for part in parts}
+        )
+
+
+def batch_of(committee: LocalCommittee, count: int, number: int = 1) -> SessionSpec:
+    """A session of key generation."""
+    record = next(iter(committee.nodes.values())).committee.record
+    batch = Batch(committee.network, record.epoch, record.digest, "secp256k1", number, count)
+    return batch.spec(committee.identities, committee.quorums)
+
+
 def result_at(node: Node, session: bytes) -> Delivered | None:
     found = node.vault.records.get("delivered", session.hex())
     return None if found is None else dict(msgspec.msgpack.decode(found.value))
@@ -81,17 +109,24 @@ def spec_of(committee: LocalCommittee, number: int = 1) -> SessionSpec:
 class StandingCommittee:
     """Nodes that speak the protocol, also after they were started again."""
 
-    def __init__(self, committee: LocalCommittee, *, tick_seconds: float = 0.05) -> None:
+    def __init__(
+        self,
+        committee: LocalCommittee,
+        *,
+        protocol: Callable[[Node], "Broadcasting"] | None = None,
+        tick_seconds: float = 0.05,
+    ) -> None:
         self.committee = committee
         self.protocols: dict[str, Broadcasting] = {}
+        self._protocol = protocol or Broadcasting
         self._tick_seconds = tick_seconds
         for name in committee.nodes:
             self._prepare(name)
 
     def _prepare(self, name: str) -> None:
         node = self.committee.nodes[name]
-        self.protocols[name] = Broadcasting(node)
-        node.standing.speak(self.protocols[name])
+        self.protocols[name] = self._protocol(node)
+        node.standing._protocols[self.protocols[name].name] = self.protocols[name]
         node.standing._tick_seconds = self._tick_seconds
 
     def link(self, *names: str) -> None:

@@ -18,7 +18,7 @@ from typing import Any, Final
 from quorate.account.committee import CommitteeRecord
 from quorate.entropy import Rng
 from quorate.errors import LocalError
-from quorate.node.log import LogFunction
+from quorate.node.log import LogFunction, place_of
 from quorate.node.metrics import Metrics
 from quorate.transport.links import Dispatch, Intake, Introduction, Link, LinkPeer, Wire, answer, take_in
 from quorate.transport.links.dispatch import ANSWER_SECONDS
@@ -177,7 +177,7 @@ class Links:
 
     async def _serve(self, link: Link) -> None:
         peer = self._peers.get(link.peer)
-        if peer is None:
+        if peer is None or self._loop is None:
             return
         replaced, peer.link = peer.link, link
         if replaced is not None:
@@ -278,8 +278,9 @@ class Links:
 
     def _taken(self, peer: str, outcome: str, error: Exception | None) -> None:
         self._metrics.count("parcels_received", peer=peer, outcome=outcome)
-        if outcome == "mistake":
-            self._log("mistake", error=type(error).__name__, where="link")
+        if outcome == "mistake" and error is not None:
+            self._metrics.count("mistakes")
+            self._log("mistake", error=type(error).__name__, where=place_of(error))
 
 
 def link_peers(record: CommitteeRecord) -> list[LinkPeer]:

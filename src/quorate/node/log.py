@@ -11,6 +11,7 @@ import json
 import re
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Final, TextIO
 
 from quorate.clock import Clock, unix_time
@@ -37,6 +38,16 @@ class Log:
 
 
 LogFunction = Callable[..., None]
+
+
+def place_of(error: BaseException) -> str:
+    """Where in our code an error began: a file and a line, never a value."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    if trace is None:
+        return ""
+    return f"{Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}"
 
 
 def _harmless(name: str, value: Field) -> int | float | bool | str | None:

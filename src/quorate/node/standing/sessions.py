@@ -11,7 +11,7 @@ from quorate.clock import Clock, monotonic
 from quorate.entropy import Rng
 from quorate.errors import LocalError
 from quorate.node.links import Links
-from quorate.node.log import LogFunction
+from quorate.node.log import LogFunction, place_of
 from quorate.node.metrics import Metrics
 from quorate.node.standing.live import SessionView
 from quorate.node.standing.protocol import StandingProtocol
@@ -190,7 +190,8 @@ class StandingSessions:
             self._clockwork[event.session].waiting = False
         if event.answer is None:
             if outcome is not None:
-                self._log("standing", session=event.session, outcome="trouble", error=type(outcome).__name__)
+                kind, where = type(outcome).__name__, place_of(outcome)
+                self._log("standing", session=event.session, outcome="trouble", error=kind, where=where)
         elif event.answer.done():
             return  # whoever asked has gone
         elif outcome is None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 from quorate.clock import Clock, thread_cpu
@@ -16,12 +15,13 @@ from quorate.encoding import decode, encode
 from quorate.entropy import Rng
 from quorate.errors import LocalError, Malformed, Missing, ProofRejected, QuorateError, Refused
 from quorate.node.links import Links
-from quorate.node.log import LogFunction
+from quorate.node.log import LogFunction, place_of
 from quorate.node.metrics import Metrics
 from quorate.node.standing.live import HeldJournal, Live, SessionView
-from quorate.node.standing.protocol import StandingProtocol, Write
-from quorate.node.standing.talk import TOPIC, Announce, Carry, Done, Help, Talk
+from quorate.node.standing.protocol import StandingProtocol
+from quorate.node.standing.talk import TOPIC, Announce, Carry, Done, Help
 from quorate.node.standing.turns import Event, Kind
+from quorate.node.standing.unit import Lost, StepResult, Unit
 from quorate.session import EVERYBODY, Envelope, Session, SessionSpec
 from quorate.transport.links import NotNow
 from quorate.vault import Vault
@@ -42,40 +42,6 @@ ROOM_TO_CATCH_UP: Final = MAX_OUTBOX_BYTES // 2
 MAX_REFUSED: Final = 1024
 """Sessions that were refused and are remembered, so that what belongs to them is dropped; the oldest go
 first."""
-
-
-class _Lost(Exception):
-    """A session cannot be taken up from its journal, now or ever."""
-
-    def __init__(self, error: QuorateError) -> None:
-        super().__init__(str(error))
-        self.error = error
-
-
-@dataclass(frozen=True, slots=True)
-class StepResult:
-    """What became of each event (None: taken in), and the CPU spent.
-
-    `view` is None where there is no such session here, or the step came to nothing; `retired` says that it
-    stands no more from now on.
-    """
-
-    outcomes: Sequence[Exception | None]
-    view: SessionView | None
-    retired: bool
-    cpu: float
-
-
-@dataclass(slots=True)
-class _Unit:
-    """What one step is going to write, in this order: `writes`, the journal, `ends`, parcels."""
-
-    writes: list[Write] = field(default_factory=list)
-    ends: list[Write] = field(default_factory=list)
-    parcels: list[tuple[str, Talk]] = field(default_factory=list)
-    stumbles: bool = False
-    retires: bool = False
-    keeps_parcels: bool = False
 
 
 class Steps:
@@ -119,7 +85,7 @@ class Steps:
         """One step of the session that all these events are of. What fails in it is an outcome, not
         raised."""
         begun, session = thread_cpu(), events[0].session
-        unit, outcomes = _Unit(), list[Exception | None]()
+        unit, outcomes = Unit(), list[Exception | None]()
         try:
             live = self._take(session, events, unit, outcomes)
         except BaseException as error:
@@ -132,14 +98,14 @@ class Steps:
         return StepResult(outcomes, view, unit.retires, thread_cpu() - begun)
 
     def _take(
-        self, session: bytes, events: Sequence[Event], unit: _Unit, outcomes: list[Exception | None]
+        self, session: bytes, events: Sequence[Event], unit: Unit, outcomes: list[Exception | None]
     ) -> Live | None:
         live = self._known(session)
         for event in events:
             try:
                 live = self._one(live, event, unit)
                 outcomes.append(None)
-            except _Lost as lost:
+            except Lost as lost:
                 if live is not None:
                     self._lose(live, lost.error, unit)
                 outcomes.append(None)
@@ -159,7 +125,7 @@ class Steps:
 
     # --- one event -----------------------------------------------------------------------------------
 
-    def _one(self, live: Live | None, event: Event, unit: _Unit) -> Live | None:
+    def _one(self, live: Live | None, event: Event, unit: Unit) -> Live | None:
         """What it changes, collected in `unit`; gives the session, if it stands by now."""
         if live is None:
             return self._first(event, unit)
@@ -185,7 +151,7 @@ class Steps:
                 unit.retires = unit.keeps_parcels = True
         return live
 
-    def _first(self, event: Event, unit: _Unit) -> Live | None:
+    def _first(self, event: Event, unit: Unit) -> Live | None:
         """An event of a session that does not stand here: never begun, refused, or retired."""
         retired = self._vault.standing.state(event.session) is not None
         if retired:
@@ -198,7 +164,7 @@ class Steps:
             raise NotNow("of a session that is not known here yet")
         return None
 
-    def _begin(self, spec: SessionSpec, proposer: str, unit: _Unit) -> Live | None:
+    def _begin(self, spec: SessionSpec, proposer: str, unit: Unit) -> Live | None:
         """Step 11."""
         if proposer and spec.id in self._refused:
             return None
@@ -231,7 +197,7 @@ class Steps:
         self._log("standing", session=spec.id, protocol=spec.protocol, outcome="begun")
         return live
 
-    def _envelope(self, live: Live, event: Event, unit: _Unit) -> None:
+    def _envelope(self, live: Live, event: Event, unit: Unit) -> None:
         """Step 12."""
         if unit.stumbles:
             raise NotNow("the session is taken up again from its journal")
@@ -247,9 +213,10 @@ class Steps:
             self._stumbled[live.id, event.sender] += 1
             unit.stumbles = True
             self._metrics.count("mistakes")
-            self._log("mistake", session=live.id, error=type(error).__name__, peer=event.sender)
+            where = place_of(error)
+            self._log("mistake", error=type(error).__name__, where=where, session=live.id, peer=event.sender)
 
-    def _tick(self, live: Live, unit: _Unit) -> None:
+    def _tick(self, live: Live, unit: Unit) -> None:
         """Step 13."""
         for peer in sorted(live.missed):
             if self._links.room(peer, ROOM_TO_CATCH_UP):
@@ -260,14 +227,14 @@ class Steps:
             if not session.done:
                 self._carry(live, session.expire(), unit)
 
-    def _help(self, live: Live, peer: str, unit: _Unit) -> None:
+    def _help(self, live: Live, peer: str, unit: Unit) -> None:
         """Step 15."""
         if live.state is not StandingState.FAILED:
             unit.parcels.extend((peer, Carry(live.id, data)) for data in self._session(live).help(peer))
         if live.state is not StandingState.RUNNING:
             unit.parcels.append((peer, Done(live.id)))
 
-    def _resume(self, live: Live, unit: _Unit) -> None:
+    def _resume(self, live: Live, unit: Unit) -> None:
         """Step 15, after a restart."""
         if live.state is StandingState.RUNNING:
             self._session(live)
@@ -275,7 +242,7 @@ class Steps:
 
     # --- the end -------------------------------------------------------------------------------------
 
-    def _settle(self, live: Live, unit: _Unit) -> None:
+    def _settle(self, live: Live, unit: Unit) -> None:
         """Steps 14 and 16: what the events have led to."""
         session = live.running
         if live.state is StandingState.RUNNING and session is not None:
@@ -291,11 +258,11 @@ class Steps:
                 unit.ends.append(lambda: self._vault.outbox.forget(live.id))
             unit.ends.append(lambda: self._vault.standing.retire(live.id))
 
-    def _conclude(self, live: Live, session: Session[Any], unit: _Unit) -> None:
+    def _conclude(self, live: Live, session: Session[Any], unit: Unit) -> None:
         unit.writes.append(live.protocol.keep(live.spec, session.result()))
         self._end(live, StandingState.CONCLUDED, unit)
 
-    def _fail(self, live: Live, error: QuorateError, unit: _Unit) -> None:
+    def _fail(self, live: Live, error: QuorateError, unit: Unit) -> None:
         unit.writes.append(lambda: live.protocol.failed(live.spec, error))
         unit.ends.append(lambda: self._vault.journal.end(live.id))
         self._end(live, StandingState.FAILED, unit)
@@ -303,14 +270,14 @@ class Steps:
             live.running.abandon(error)
         self._log("standing", session=live.id, outcome="error", error=type(error).__name__, text=str(error))
 
-    def _lose(self, live: Live, error: QuorateError, unit: _Unit) -> None:
+    def _lose(self, live: Live, error: QuorateError, unit: Unit) -> None:
         """It can never be taken up again."""
         if live.state is StandingState.RUNNING:
             self._fail(live, error, unit)
         elif live.state is StandingState.CONCLUDED:
             unit.retires = True
 
-    def _end(self, live: Live, state: StandingState, unit: _Unit) -> None:
+    def _end(self, live: Live, state: StandingState, unit: Unit) -> None:
         live.state, live.since = state, self._clock()
         unit.writes.append(lambda: self._vault.standing.end(live.id, state, now=live.since))
         unit.parcels.extend((party, Done(live.id)) for party in live.others)
@@ -319,7 +286,7 @@ class Steps:
 
     # --- committing ----------------------------------------------------------------------------------
 
-    def _commit(self, live: Live, unit: _Unit) -> None:
+    def _commit(self, live: Live, unit: Unit) -> None:
         held = live.journal if live.journal else None
         if held or unit.writes or unit.ends or unit.parcels:
             with self._vault.transaction():
@@ -332,7 +299,7 @@ class Steps:
                 self._post(live, unit)
         self._report(live)
 
-    def _post(self, live: Live | None, unit: _Unit) -> None:
+    def _post(self, live: Live | None, unit: Unit) -> None:
         for peer, talk in sorted(unit.parcels, key=lambda parcel: parcel[0]):
             outlives = isinstance(talk, Done)
             if unit.retires and not outlives:
@@ -346,7 +313,7 @@ class Steps:
             # Of no session, so that it still goes out when the session is retired.
             self._links.post(peer, TOPIC, body, session=b"" if live is None or outlives else live.id)
 
-    def _carry(self, live: Live, envelopes: Sequence[bytes], unit: _Unit) -> None:
+    def _carry(self, live: Live, envelopes: Sequence[bytes], unit: Unit) -> None:
         for data in envelopes:
             recipient = Envelope.parse(data).recipient
             to = live.others if recipient == EVERYBODY else (recipient,)
@@ -378,20 +345,20 @@ class Steps:
         return Live(self._me, spec, protocol, row.state, row.since, set(row.done))
 
     def _session(self, live: Live) -> Session[Any]:
-        """Its object; replayed from the journal where there is none. Raises `_Lost`."""
+        """Its object; replayed from the journal where there is none. Raises `Lost`."""
         if live.running is None:
             try:
                 session = self._made(live, begun=True)
             except Refused as error:
-                raise _Lost(error) from error
+                raise Lost(error) from error
             try:
                 session.start()
             except ProofRejected as error:
-                raise _Lost(error) from error
+                raise Lost(error) from error
             except LocalError as error:
                 if session.error is None:
                     raise
-                raise _Lost(error) from error  # it does not replay
+                raise Lost(error) from error  # it does not replay
             live.running = session
             live.known = set(session.deviations)
         return live.running

@@ -238,9 +238,11 @@ class _Delivery:
         if self._answered:
             patience = min(patience, _IDLE_SECONDS)
         news = [asyncio.ensure_future(event.wait()) for event in (self._news, self._of._more)]
-        done, _ = await asyncio.wait(news, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
-        for task in news:
-            task.cancel()
+        try:
+            done, _ = await asyncio.wait(news, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in news:
+                task.cancel()
         if not done:
             await self._tidy()
 
