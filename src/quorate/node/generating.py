@@ -36,7 +36,7 @@ from quorate.node.pool import CURVES
 from quorate.node.standing import Seat, StandingProtocol, StandingSessions
 from quorate.node.standing.protocol import Write
 from quorate.session import Party, PartyId, SessionSpec
-from quorate.sharing.dkg import DKG, Batch, DkgResult, generate
+from quorate.sharing.dkg import DKG, Batch, DkgResult, declaration, generate
 from quorate.transport.links import NotNow
 from quorate.vault import Vault
 from quorate.vault.pool import BatchState
@@ -162,7 +162,8 @@ class PoolBatches(StandingProtocol):
         async def run(party: Party) -> DkgResult:
             return await generate(party, quorums=quorums, count=count, nodes=nodes)
 
-        return Seat(self._committee.keys, record.identities, DKG, group_named(batch.curve), run)
+        group = group_named(batch.curve)
+        return Seat(self._committee.keys, record.identities, declaration(group, quorums, count), group, run)
 
     def begun(self, spec: SessionSpec) -> None:
         """In the transaction in which it begins: its number is used."""

@@ -127,6 +127,12 @@ class Declaration:
         )
         self.sender_limit = min(total, self.MAX_SENDER_BYTES) if sender_limit is None else sender_limit
 
+    def within(self, sender_limit: int) -> Declaration:
+        """The same protocol with another limit: where the agreement tells how much an honest party says."""
+        return Declaration(
+            self.name, self.version, *self.rules, sender_limit=sender_limit, tolerant=self.tolerant
+        )
+
     def rule(self, tag: str, path: Path, parties: tuple[PartyId, ...]) -> Rule | None:
         """The rule that admits a slot, or None."""
         for rule in self._by_tag.get(tag, ()):

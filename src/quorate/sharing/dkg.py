@@ -16,7 +16,7 @@ Keys are not uniform: who deals last may choose among a few sums (docs/protocols
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Final
 
@@ -24,9 +24,9 @@ import msgspec
 
 from quorate.encoding import MAX_TEXT_BYTES, Canonical, encode
 from quorate.errors import Abort, Blame, Malformed, Remedy
-from quorate.groups import Point
+from quorate.groups import Group, Point, Scalar
 from quorate.primitives.tags import Tag
-from quorate.primitives.transcript import digest
+from quorate.primitives.transcript import digest, scalar
 from quorate.secret import Secret
 from quorate.session import (
     Arrival,
@@ -42,10 +42,11 @@ from quorate.session import (
 )
 from quorate.sharing import agreement, avss
 from quorate.sharing.agreement import Agreement
+from quorate.sharing.agreement.messages import sender_limit as said_by_voters
 from quorate.sharing.avss import MAX_BATCH, Dealt, ReadyCertificate, Setting, Sharing
+from quorate.sharing.avss.setting import MESSAGE_OVERHEAD
 from quorate.sharing.epochs import MAX_EPOCH, epoch_number
 from quorate.sharing.generation import GeneratedKey
-from quorate.sharing.polynomial import has_zero
 from quorate.sharing.quorums import Quorums
 from quorate.sharing.reshare.keys import SharedKeys
 
@@ -69,6 +70,13 @@ SENDER_LIMIT: Final = avss.SENDER_LIMIT + (16 << 20)
 """What sharings need, and room for what a voter may say in all views of the largest committee."""
 
 DKG: Final = Declaration("dkg", 1, *rules(), tolerant=True, sender_limit=SENDER_LIMIT)
+
+
+def declaration(group: Group, quorums: Quorums, count: int) -> Declaration:
+    """`DKG` with room for what honest nodes say in such a generation, and no more for liars."""
+    nodes = quorums.nodes
+    room = avss.sender_limit(group, quorums, count, dealers=nodes) + said_by_voters(nodes, nodes)
+    return DKG.within(room + MESSAGE_OVERHEAD)
 
 
 class Batch(Canonical):
@@ -223,26 +231,37 @@ class Generation:
 def add_up(
     party: Party, nodes: tuple[PartyId, ...], dealt: Sequence[Dealt]
 ) -> tuple[SharedKeys, Secret[tuple[int, ...]]]:
-    """Step 7: the sums of commitments and of shares, without keys of which something is zero.
+    """Step 7: the sums of commitments and of shares, turned by a slope that nobody could foresee.
 
-    Nobody can steer a key or another's share to zero without knowing it. But who deals last can choose its
-    own share, and a public share of zero has no encoding: such a key would fail wherever it is used. All see
-    it alike and leave the key out. Raises `Abort` if none remains.
+    Who deals last knows its own shares of all other dealings and could make their sum zero. Such a public
+    share has no encoding, and the key would fail wherever it is used. With the slope, which depends on all of
+    the dealings, that takes luck. Raises `Abort` in this one case in a group's order.
     """
     group = party.group
-    columns = [
-        [group.sum(points) for points in zip(*(d.columns[place] for d in dealt), strict=True)]
+    slope = _slope(party, dealt) if len(dealt[0].columns) > 1 else group.scalar(0)
+    turned = group.generator.multiply(slope)
+    columns = tuple(
+        tuple(group.sum((*points, turned) if place == 1 else points) for points in _across(dealt, place))
         for place in range(len(dealt[0].columns))
-    ]
+    )
+    ours = slope.value * (nodes.index(party.me) + 1)
     rows = zip(*(d.shares.reveal() for d in dealt), strict=True)
-    shares = [sum(row) % group.order for row in rows]
-    keys = list(zip(*columns, strict=True))
-    kept = [index for index, key in enumerate(keys) if not has_zero(key, len(nodes))]
-    if not kept or not all(shares[index] for index in kept):
-        raise Abort("the generated keys or shares came out as zero; try again", remedy=Remedy.RETRY)
-    key_ids = tuple(_key_id(party, columns, index) for index in kept)
-    public = tuple(tuple(column[index] for index in kept) for column in columns)
-    return SharedKeys(group, nodes, key_ids, public), Secret(tuple(shares[index] for index in kept))
+    shares = tuple((sum(row) + ours) % group.order for row in rows)
+    if any(point.is_identity for column in columns for point in column) or not all(shares):
+        raise Abort("a generated key or share came out as zero; try again", remedy=Remedy.RETRY)
+    key_ids = tuple(_key_id(party, columns, index) for index in range(len(shares)))
+    return SharedKeys(group, nodes, key_ids, columns), Secret(shares)
+
+
+def _across(dealt: Sequence[Dealt], place: int) -> Iterator[tuple[Point, ...]]:
+    """For each key what every dealing has in this place."""
+    return zip(*(d.columns[place] for d in dealt), strict=True)
+
+
+def _slope(party: Party, dealt: Sequence[Dealt]) -> Scalar:
+    """What is added to the linear coefficient of every key: public, of no effect on the key itself."""
+    place = (party.session_id, party.path.encode())
+    return scalar(Tag.DKG_SLOPE, party.group, *place, *(d.digest for d in dealt))
 
 
 def _key_id(party: Party, columns: Sequence[Sequence[Point]], index: int) -> bytes:
@@ -262,6 +281,7 @@ __all__ = [
     "Generation",
     "add_up",
     "chain_code_of",
+    "declaration",
     "generate",
     "rules",
 ]

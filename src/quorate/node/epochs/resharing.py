@@ -84,7 +84,7 @@ class Resharing(StandingProtocol):
         async def run(party: Party) -> Reshared | None:
             return await reshare(party, terms, shares=shares)
 
-        return Seat(self._committee.keys_of(epoch), roster, RESHARE, terms.group, run)
+        return Seat(self._committee.keys_of(epoch), roster, terms.declaration, terms.group, run)
 
     def keep(self, spec: SessionSpec, value: Any) -> Write:
         under, assembly, at = self._find(spec)

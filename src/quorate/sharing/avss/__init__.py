@@ -15,7 +15,7 @@ from quorate.sharing.avss.dealt import Dealt
 from quorate.sharing.avss.judging import offence
 from quorate.sharing.avss.messages import KINDS, SENDER_LIMIT, rules
 from quorate.sharing.avss.reconstruction import reconstruct
-from quorate.sharing.avss.setting import MAX_BATCH, Setting
+from quorate.sharing.avss.setting import MAX_BATCH, Setting, sender_limit
 from quorate.sharing.avss.sharing import Sharing
 from quorate.sharing.avss.standalone import DECLARATION, share
 
@@ -31,5 +31,6 @@ __all__ = [
     "offence",
     "reconstruct",
     "rules",
+    "sender_limit",
     "share",
 ]

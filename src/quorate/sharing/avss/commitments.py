@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from operator import mul
 from typing import Final
 
+from quorate.courtesy import breathe
 from quorate.entropy import Rng
 from quorate.errors import Malformed, ProofRejected
 from quorate.groups import Group, Point
@@ -39,7 +40,11 @@ def digest_of(setting: Setting, dealing: Dealing) -> bytes:
 def commit(group: Group, columns: Sequence[Column]) -> Columns:
     """The matrices of a batch, by coefficient. Constant time as far as the group is."""
     generator, scalar = group.generator, group.scalar
-    return tuple([generator.multiply(scalar(value)) for value in column] for column in columns)
+    found = []
+    for column in columns:
+        found.append([generator.multiply(scalar(value)) for value in column])
+        breathe()
+    return tuple(found)
 
 
 def pack(columns: Columns) -> bytes:
@@ -110,6 +115,7 @@ class Folded:
             block = matrix[place * size : (place + 1) * size]
             points, total = group.read_and_combine(block, count, weights)
             totals.append(total)
+            breathe()
             if place <= setting.degree:
                 public.append(points)
         return cls(setting, weights, tuple(totals), tuple(public))

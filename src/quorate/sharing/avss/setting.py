@@ -29,6 +29,23 @@ MAX_SCALAR_BYTES: Final = 32
 """The longest scalar of our curves; the limits of the small messages are made for it."""
 
 
+MESSAGE_OVERHEAD: Final = 2048
+"""More than a message's own fields, its envelope and its box add to the vectors in it."""
+
+
+def sender_limit(group: Group, quorums: Quorums, count: int, *, dealers: int) -> int:
+    """The most that an honest party sends to another in the sharings of one session, each by another dealer.
+
+    A dealing and a row of its own; in each sharing an echo, a ready, a Get, and a dealing passed on. With the
+    declaration's limit at this a liar fills no more of a session's inbox than an honest party might.
+    """
+    length = group.scalar_length
+    matrix = count * len(pairs(quorums.degree)) * group.point_length + (count + 7) // 8 + MESSAGE_OVERHEAD
+    row = count * (quorums.degree + 1) * length + MESSAGE_OVERHEAD
+    votes = 2 * (count * length + MESSAGE_OVERHEAD)
+    return matrix + row + dealers * (votes + MESSAGE_OVERHEAD + matrix + MESSAGE_OVERHEAD)
+
+
 @dataclass(frozen=True, slots=True)
 class Setting:
     """One sharing: its id, the group, the receivers (`nodes`, at points 1..n), the quorums, B secrets.

@@ -27,7 +27,8 @@ from quorate.session import (
     roster_digest,
 )
 from quorate.sharing import agreement, avss
-from quorate.sharing.avss.setting import DEALING_LIMIT
+from quorate.sharing.agreement.messages import sender_limit as said_by_voters
+from quorate.sharing.avss.setting import DEALING_LIMIT, MESSAGE_OVERHEAD
 from quorate.sharing.epochs import epoch_number
 from quorate.sharing.quorums import Quorums
 from quorate.sharing.reshare.keys import MAX_KEYS, SharedKeys
@@ -104,6 +105,13 @@ class Terms:
     def needed(self) -> int:
         """Dealers to agree on: d+1. Of spare keys t more: liars who claim to lack one shall not lose it."""
         return self.combined + (self.old_quorums.liars if self.spare else 0)
+
+    @property
+    def declaration(self) -> Declaration:
+        """`RESHARE` with room for what honest parties say in this session, and no more for liars."""
+        dealers, voters = len(self.old.nodes), len(self.new_nodes)
+        room = avss.sender_limit(self.group, self.new_quorums, self.old.count, dealers=dealers)
+        return RESHARE.within(room + said_by_voters(voters, dealers) + MESSAGE_OVERHEAD)
 
     @property
     def payload(self) -> bytes:
