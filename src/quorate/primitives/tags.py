@@ -84,6 +84,7 @@ class Tag(StrEnum):
     DKG_KEY = "sharing/dkg-key"
     DKG_CHAIN_CODE = "sharing/dkg-chain-code"
     DKG_NONCE = "sharing/dkg-nonce"
+    DKG_SLOPE = "sharing/dkg-slope"
 
     # identity
     ACCOUNT = "identity/account"
@@ -120,6 +121,7 @@ class Tag(StrEnum):
     COMMITTEE_RECORD = "account/committee-record"
     COMMITTEE_CLAIM = "account/committee-claim"
     COMMITTEE_SUCCESSION = "account/committee-succession"
+    COMMITTEE_QUESTION = "account/committee-question"
     COMMITTEE_FROZEN = "account/committee-frozen"
     COMMITTEE_STORED = "account/committee-stored"
     COMMITTEE_ERASED = "account/committee-erased"

@@ -77,49 +77,73 @@ def test_parts_are_keys_as_nodes_keep_them() -> None:
         value.parts("p2")
 
 
+def lone(me: str = "p1", session: bytes = bytes(32), path: str = "") -> Party:
+    return cast(Party, SimpleNamespace(group=TOY_GROUP, session_id=session, path=path, me=me))
+
+
+def dealing(line: list[int], x: int, digest: bytes = bytes(32)) -> Dealt:
+    """One secret on a polynomial with these coefficients, as the node at x has it."""
+    group = TOY_GROUP
+    share = sum(coefficient * x**power for power, coefficient in enumerate(line)) % group.order
+    columns = tuple([group.generator.multiply(group.scalar(coefficient))] for coefficient in line)
+    return Dealt("p1", digest, Secret((share,)), columns, (), ReadyCertificate(digest, ()))
+
+
+@pytest.mark.parametrize("degree", [0, 1, 3])
+def test_sums_are_turned_and_keep_the_key(degree: int) -> None:
+    lines = [[5 + power for power in range(degree + 1)], [9] * (degree + 1)]
+    keys, shares = add_up(lone("p2"), ("p1", "p2", "p3", "p4"), [dealing(line, 2) for line in lines])
+    key = next(iter(keys))
+    assert key.public_key == TOY_GROUP.generator.multiply(TOY_GROUP.scalar(14))
+    assert key.public_share("p2") == TOY_GROUP.generator.multiply(TOY_GROUP.scalar(shares.reveal()[0]))
+    plain = sum(sum(c * 2**power for power, c in enumerate(line)) for line in lines)
+    assert (shares.reveal()[0] == plain) == (degree == 0)
+
+
+def test_the_slope_depends_on_every_dealing_and_on_the_session() -> None:
+    def turned(first: bytes, second: bytes, **party: Any) -> int:
+        dealt = [dealing([5, 6], 1, first), dealing([7, 8], 1, second)]
+        return add_up(lone(**party), ("p1", "p2"), dealt)[1].reveal()[0]
+
+    a, b, c = (bytes([number]) * 32 for number in (1, 2, 3))
+    found = [turned(a, b), turned(a, c), turned(c, b), turned(a, b, session=b), turned(a, b, path="x")]
+    assert len(set(found)) == 5
+    assert found[0] == turned(a, b)
+
+
+@pytest.mark.parametrize("zero", range(1, 8))
+def test_a_dealer_that_deals_last_makes_no_share_zero(zero: int) -> None:
+    """It knows its share of all others' values, and chooses its dealing so that their sum is zero there."""
+    names = tuple(f"p{number}" for number in range(1, 8))
+    first = [5, 6, 7]
+    last = [-sum((first[power] + 11) * zero**power for power in (1, 2)) - first[0], 11, 11]
+    dealt = [dealing(line, zero) for line in (first, last)]
+    assert sum(d.shares.reveal()[0] for d in dealt) % TOY_GROUP.order == 0
+    keys, shares = add_up(lone(f"p{zero}"), names, dealt)
+    assert all(shares.reveal())
+    assert not any(key.public_share(name).is_identity for key in keys for name in names)
+
+
 def test_a_sum_of_zero_is_no_key() -> None:
-    one, two = TOY_GROUP.generator, TOY_GROUP.generator + TOY_GROUP.generator
-    party = cast(Party, SimpleNamespace(group=TOY_GROUP, session_id=bytes(32), path="", me="p1"))
-
-    def dealt(constant: Any, share: int) -> Dealt:
-        columns = ([constant], [two])
-        return Dealt("p1", bytes(32), Secret((share,)), columns, (), ReadyCertificate(bytes(32), ()))
-
-    keys, shares = add_up(party, ("p1", "p2"), [dealt(one, 5), dealt(one, 7)])
-    assert keys.columns[0][0] == two
-    assert shares.reveal() == (12,)
-    for first, second in ((dealt(one, 5), dealt(-one, 7)), (dealt(one, 5), dealt(one, TOY_GROUP.order - 5))):
+    """Nobody can steer it here, and it has no encoding."""
+    for first, second in (([5, 6], [-5, 6]), ([5], [-5])):
         with pytest.raises(Abort, match="zero"):
-            add_up(party, ("p1", "p2"), [first, second])
+            add_up(lone(), ("p1", "p2"), [dealing(first, 1), dealing(second, 1)])
 
 
-@pytest.mark.parametrize("nodes", [4, 7])
-@pytest.mark.parametrize("degree", [1, 2, 3])
-def test_a_key_of_which_a_public_share_is_zero_is_left_out_by_all(nodes: int, degree: int) -> None:
-    """Who deals last knows its shares of the others' values, and can choose its own to make the sum zero."""
-    group, names = TOY_GROUP, tuple(f"p{number}" for number in range(1, nodes + 1))
-    party = cast(Party, SimpleNamespace(group=group, session_id=bytes(32), path="", me="p1"))
-    for zero in range(1, nodes + 1):
-        lines = [[5 + l for l in range(degree + 1)] for _ in range(3)]
-        lines[1][0] = -sum(lines[1][l] * zero**l for l in range(1, degree + 1))
-        columns = tuple(
-            [group.generator.multiply(group.scalar(line[l])) for line in lines] for l in range(degree + 1)
-        )
-        dealt = Dealt("p1", bytes(32), Secret((1, 2, 3)), columns, (), ReadyCertificate(bytes(32), ()))
-        keys, shares = add_up(party, names, [dealt])
-        assert keys.count == 2
-        assert [column[0] for column in keys.columns] == [column[0] for column in columns]
-        assert [column[1] for column in keys.columns] == [column[2] for column in columns]
-        assert shares.reveal() == (1, 3)
-        for key in keys:
-            assert not any(key.public_share(name).is_identity for name in names)
+def test_a_share_of_zero_is_no_share() -> None:
+    false = Dealt(
+        "p1", bytes(32), Secret((0,)), ([TOY_GROUP.generator],), (), ReadyCertificate(bytes(32), ())
+    )
+    with pytest.raises(Abort, match="zero"):
+        add_up(lone(), ("p1", "p2"), [false])
 
 
 def test_a_key_is_named_by_its_session_its_place_and_its_commitment() -> None:
     one, two = TOY_GROUP.generator, TOY_GROUP.generator + TOY_GROUP.generator
 
     def named(session: bytes, path: str, constants: list[Any]) -> tuple[bytes, ...]:
-        party = cast(Party, SimpleNamespace(group=TOY_GROUP, session_id=session, path=path, me="p1"))
+        party = lone(session=session, path=path)
         columns, shares = (constants, [two] * len(constants)), Secret((5,) * len(constants))
         dealt = Dealt("p1", bytes(32), shares, columns, (), ReadyCertificate(bytes(32), ()))
         return add_up(party, ("p1", "p2"), [dealt])[0].key_ids

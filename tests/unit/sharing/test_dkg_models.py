@@ -15,7 +15,10 @@ from typing import Any
 import pytest
 
 from quorate.groups import SECP256K1, Point
-from quorate.groups.toy import MODULUS, ORDER
+from quorate.groups.toy import MODULUS, ORDER, TOY_GROUP
+from quorate.primitives.tags import Tag
+from quorate.primitives.transcript import scalar
+from quorate.sharing.avss import Dealt
 from quorate.sharing.dkg import Generation
 from quorate.sharing.polynomial import Commitment, interpolate_public, total
 from quorate.sharing.reshare.keys import SharedKeys
@@ -97,16 +100,22 @@ def test_a_generation_is_what_one_naive_dealer_would_have_dealt(quorums: Any) ->
                 {place[name]: _share(seats[name], dealer, index) for name in honest[: quorums.degree + 1]}
                 for dealer in value.dealers
             ]
+            digests = [_completed(seats[honest[0]], dealer).digest for dealer in value.dealers]
+            slope = scalar(Tag.DKG_SLOPE, TOY_GROUP, played.result.spec.id, b"", *digests).value
             secret = sum(value_at(points, 0) for points in dealt) % ORDER
             assert int.from_bytes(key.public_key.to_bytes(), "big") == in_the_exponent(secret)
             for name, x in place.items():
-                share = sum(value_at(points, x) for points in dealt) % ORDER
+                share = (sum(value_at(points, x) for points in dealt) + slope * x) % ORDER
                 assert int.from_bytes(key.public_share(name).to_bytes(), "big") == in_the_exponent(share)
                 if name in honest:
                     assert played.result.values[name].shares.reveal()[index] == share
 
 
 def _share(seat: Generation, dealer: str, index: int) -> int:
+    return _completed(seat, dealer).shares.reveal()[index]
+
+
+def _completed(seat: Generation, dealer: str) -> Dealt:
     completed = seat.sharings[dealer].completed
     assert completed is not None
-    return completed.shares.reveal()[index]
+    return completed
