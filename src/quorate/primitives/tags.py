@@ -72,6 +72,7 @@ class Tag(StrEnum):
     RESHARE_AGREEMENT = "sharing/reshare-agreement"
     RESHARE_RESULT = "sharing/reshare-result"
     RESHARE_ROOT = "sharing/reshare-root"
+    RESHARE_SLOPE = "sharing/reshare-slope"
     CHOICE_VOUCHER = "sharing/choice-voucher"
     CHOICE_NONCE = "sharing/choice-nonce"
     AGREEMENT_SUBJECT = "sharing/agreement-subject"

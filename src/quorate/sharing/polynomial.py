@@ -13,8 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
-from math import comb
 
 from quorate.entropy import Rng
 from quorate.errors import Malformed, ProofRejected
@@ -100,32 +98,6 @@ def total(commitments: Sequence[Commitment]) -> Commitment:
     group = commitments[0].constant.group
     columns = zip(*(commitment.points for commitment in commitments), strict=True)
     return Commitment(tuple(group.sum(column) for column in columns))
-
-
-def has_zero(coefficients: Sequence[Point], nodes: int) -> bool:
-    """Whether a coefficient, or a public share at 1..nodes, is the identity, which has no encoding.
-
-    By Newton's forward differences: an addition for each degree and node instead of a multiplication.
-    """
-    if any(point.is_identity for point in coefficients):
-        return True
-    group, degree = coefficients[0].group, len(coefficients) - 1
-    differences = [
-        group.combination(coefficients, [_difference(order, power) for power in range(degree + 1)])
-        for order in range(degree + 1)
-    ]
-    for _ in range(nodes):
-        if differences[0].is_identity:
-            return True
-        for order in range(degree):
-            differences[order] += differences[order + 1]
-    return False
-
-
-@cache
-def _difference(order: int, power: int) -> int:
-    """The forward difference of that order of x^power at 1."""
-    return sum((-1) ** (order - i) * comb(order, i) * (1 + i) ** power for i in range(order + 1))
 
 
 def interpolate(group: Group, shares: Mapping[int, Scalar], *, at: int = 0) -> Scalar:

@@ -20,14 +20,13 @@ from typing import ClassVar, Final, TypeVar
 from quorate.errors import Abort, Remedy
 from quorate.groups import Scalar
 from quorate.primitives.tags import Tag
-from quorate.primitives.transcript import digest
+from quorate.primitives.transcript import digest, scalar
 from quorate.secret import Secret
 from quorate.session import Arrival, Party, PartyId
 from quorate.sharing import agreement, avss
 from quorate.sharing.agreement import Agreement
 from quorate.sharing.avss import Dealt, ReadyCertificate, Sharing
 from quorate.sharing.generation import GeneratedKey
-from quorate.sharing.polynomial import has_zero
 from quorate.sharing.reshare.combining import choose, combine_commitments, combine_shares
 from quorate.sharing.reshare.keys import SharedKeys
 from quorate.sharing.reshare.terms import FORK, Done, Terms
@@ -94,10 +93,13 @@ async def reshare(
     return await Resharing(party, terms, may_lack).run(shares)
 
 
-def combine(terms: Terms, decided: Sequence[PartyId], dealt: Mapping[PartyId, Dealt]) -> Reshared:
+def combine(
+    terms: Terms, me: PartyId, decided: Sequence[PartyId], dealt: Mapping[PartyId, Dealt]
+) -> Reshared:
     """Step 6. Raises `LocalError` if the dealings do not give the keys that were shared.
 
-    And `Abort` in the one case in a group's order in which something is zero.
+    And `Abort` in the one case in a group's order in which something is zero. Without the slope, a new node
+    that deals last could make it happen: it knows its shares of all the others' dealings.
     """
     old, group = terms.old, terms.group
     gaps = {dealer: frozenset(dealt[dealer].gaps) for dealer in decided}
@@ -115,10 +117,13 @@ def combine(terms: Terms, decided: Sequence[PartyId], dealt: Mapping[PartyId, De
         for index, share in zip(indices, combine_shares(group, points, ours), strict=True):
             shares[index] = share
     kept = sorted(index for indices in chosen.values() for index in indices)
-    nodes = len(terms.new_nodes)
-    if any(shares[i] == 0 or has_zero([column[i] for column in columns], nodes) for i in kept):
-        # Chance of one in the group's order, or a new node that dealt last and chose its own share: a public
-        # share of zero has no encoding, and would stop every use of the key. Honest dealers draw afresh.
+    slope = scalar(Tag.RESHARE_SLOPE, group, terms.payload, *(dealt[dealer].digest for dealer in decided))
+    if len(columns) > 1:
+        turned, ours_too = group.generator.multiply(slope), slope.value * (terms.new_nodes.index(me) + 1)
+        columns[1] = [point + turned for point in columns[1]]
+        shares = [(share + ours_too) % group.order for share in shares]
+    if any(shares[i] == 0 or any(column[i].is_identity for column in columns) for i in kept):
+        # chance of one in the group's order: an honest dealer draws afresh in the next attempt
         raise Abort("a new share or coefficient came out as zero; try again", remedy=Remedy.RETRY)
     keys = None
     if kept:
@@ -202,7 +207,7 @@ class Resharing:
         if decided is None or not set(decided) <= self._known:
             return None
         dealt = {d: s.completed for d, s in self._sharings.items() if s.completed is not None}
-        result = combine(self._terms, decided, dealt)
+        result = combine(self._terms, self._party.me, decided, dealt)
         self._party.conclude(result)
         self._party.broadcast(Done())
         return result
@@ -213,8 +218,8 @@ class Resharing:
         if me not in terms.old.nodes:
             return
         given = shares.reveal() or (None,) * terms.old.count
-        generator, scalar = terms.group.generator, terms.group.scalar
-        secrets: list[Scalar | None] = [None if share is None else scalar(share) for share in given]
+        generator, of = terms.group.generator, terms.group.scalar
+        secrets: list[Scalar | None] = [None if share is None else of(share) for share in given]
         for index, (secret, public) in enumerate(zip(secrets, self._constants[me], strict=True)):
             if secret is not None and generator.multiply(secret) != public:
                 secrets[index] = None
