@@ -183,7 +183,12 @@ class Succession(Canonical, frozen=True):
 
 def succession_digest(record: CommitteeRecord) -> bytes:
     """What a node signs to let this record follow its parent: for each epoch once, ever."""
-    return digest(Tag.COMMITTEE_SUCCESSION, record.digest)
+    return succession_subject(record.digest)
+
+
+def succession_subject(record: bytes) -> bytes:
+    """`succession_digest` of the record of this digest."""
+    return digest(Tag.COMMITTEE_SUCCESSION, record)
 
 
 def verify_chain(trusted: CommitteeRecord, chain: Iterable[Succession]) -> CommitteeRecord:

@@ -1,11 +1,13 @@
 """The change of committee, as one node goes through it (docs/protocols/resharing.md, "The change of epoch").
 
 Read in this order: `talk` (what nodes say to each other about it), `store` (what each has written down before
-it said something), `resharing` (the sessions), `change` (from the certified succession to the switch),
-`driver` (how a succession comes about: by an operator's wish, or by schedule).
+it said something), `ballots` (how they settle on one thing of several), `consenting` (which record follows),
+`listing` (which keys are reshared), `resharing` (the sessions), `change` (all of it in its order, up to the
+switch), `driver` (how a change comes about: by an operator's wish, or by schedule).
 """
 
-from quorate.node.epochs.change import EpochChange, Means, Progress
+from quorate.node.epochs.change import EpochChange, Progress
 from quorate.node.epochs.driver import Driver
+from quorate.node.epochs.means import Means
 
 __all__ = ["Driver", "EpochChange", "Means", "Progress"]

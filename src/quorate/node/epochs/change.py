@@ -3,9 +3,7 @@ docs/protocols/resharing.md.
 
 What is said to us is written down and answered; what follows is done by `advance`, which looks at what is
 written and does the next thing that is due, so that a node that was killed anywhere goes on where it was.
-Nobody leads: from the moment E old nodes have signed the succession, every node does its part alone. Only
-the choice of inventories is somebody's: the driver's, or, if that has gone, the choice of whoever is first to
-have waited long enough.
+Nobody leads: from the moment a record has been put forward (`driver`), every node does its part alone.
 
 A change that is certified is finished: it is not taken back (see the page's doubts). Signing goes on in the
 old epoch until a node's own switch.
@@ -16,13 +14,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
-import msgspec
-
-from quorate.account.changing import Assembly, HeldRow, Page, PooledRow, assemble, inventory_digest, pages_of
+from quorate.account.changing import Assembly
 from quorate.account.committee import (
     Activation,
     Erased,
@@ -32,50 +28,39 @@ from quorate.account.committee import (
     in_order,
     verify_chain,
 )
-from quorate.clock import Clock, monotonic
-from quorate.encoding import encode
-from quorate.entropy import Rng
+from quorate.clock import monotonic
 from quorate.errors import Malformed, ProofRejected, Refused, Unavailable
-from quorate.node.carrying import Carrying
-from quorate.node.committee import Committee
+from quorate.node.epochs.ballots import Ballots, inventory_question, succession_question
+from quorate.node.epochs.consenting import Consenting
+from quorate.node.epochs.listing import Listing
+from quorate.node.epochs.means import Means
 from quorate.node.epochs.resharing import Resharing
 from quorate.node.epochs.store import ChangeStore, Under
 from quorate.node.epochs.talk import (
-    TOPIC,
+    AskPages,
     Certified,
     Choose,
+    CopyPage,
     Froze,
     HasErased,
     Holds,
     InForce,
     Show,
+    Signed,
     Talk,
+    Vouch,
+    Wished,
 )
 from quorate.node.identity import FIRST_EPOCH
-from quorate.node.keybook import KeyBook
-from quorate.node.links import Links, link_peers
-from quorate.node.log import LogFunction
-from quorate.node.metrics import Metrics
-from quorate.node.standing import StandingSessions
+from quorate.node.links import link_peers
 from quorate.session import SessionSpec
-from quorate.sharing.generation import GeneratedKey
 from quorate.sharing.reshare import root
 from quorate.transport.links import NotNow
-from quorate.vault import Vault
 from quorate.vault.pool import PoolIndex
 
 GRACE_SECONDS: Final = 20.0
 """From an epoch being in force until nodes switch without those who have not stored their shares yet: so long
 signatures go on in the old epoch, where everybody still is."""
-
-QUIET_SECONDS: Final = 30.0
-"""How long wallets that are being made are waited for; what is not made by then is made anew, afterwards."""
-
-CHOICE_SECONDS: Final = 15.0
-"""How long inventories of all old nodes are waited for, and then of those that an echo quorum makes."""
-
-DRIVER_SECONDS: Final = 60.0
-"""How long the choice is the driver's alone; then it is anybody's, one after the other."""
 
 DISMISS_SECONDS: Final = 600.0
 """How long nodes that were left out are still told so."""
@@ -85,26 +70,6 @@ MAX_AT_ONCE: Final = 4
 
 LOOK_SECONDS: Final = 0.5
 """How often a node looks whether something is due that nobody has told it of."""
-
-
-@dataclass(frozen=True, slots=True)
-class Means:
-    """What a change works with. `busy` says whether a wallet is being made at this moment."""
-
-    me: str
-    vault: Vault
-    committee: Committee
-    keybook: KeyBook
-    carrying: Carrying
-    links: Links
-    standing: StandingSessions
-    worker: Callable[..., Awaitable[Any]]
-    background: Callable[..., Awaitable[Any]]
-    busy: Callable[[], bool]
-    clock: Clock
-    rng: Rng
-    log: LogFunction
-    metrics: Metrics
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +102,9 @@ class EpochChange:
         self._in_force_since: float | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._later: set[asyncio.Task[None]] = set()
+        self.ballots = Ballots(means.me, means.vault, means.committee, self._kick_from_thread)
+        self.consenting = Consenting(means, self.store, self.ballots, self.certify)
+        self._listing = Listing(means, self.store, self.ballots)
         self.resharing = Resharing(
             means.me,
             means.vault,
@@ -149,6 +117,8 @@ class EpochChange:
             self._lost,
         )
         means.standing.speak(self.resharing)
+        means.standing.speak(self.ballots)
+        self._ask()
         means.committee.changing = self.under is not None
         means.committee.frozen = self.store.pages(means.me) is not None
         if self.under is not None:
@@ -174,11 +144,13 @@ class EpochChange:
             raise NotNow("epochs come one after the other")
         verify_chain(committee.record, fresh)
         if self.under is None:
-            under = Under(committee.record, fresh)
+            # for a node that is new, and knows an earlier committee, the old one is the last but one
+            under = Under(fresh[-2].record if len(fresh) > 1 else committee.record, fresh)
             await self.means.worker(self.store.begin, under)
             self.means.links.admit(link_peers(under.new))
             committee.changing = True
             self.under, self._since, self._assembly = under, monotonic(), None
+            self._ask()
             self.means.log("change", epoch=under.new.epoch, nodes=len(under.new.names), outcome="certified")
         self.kick()
 
@@ -193,6 +165,9 @@ class EpochChange:
         if isinstance(talk, HasErased):
             self._note_erased(sender, talk)
             return
+        if isinstance(talk, Vouch | Signed | Wished):
+            await self._consent(sender, talk)
+            return
         epoch = talk.activation.stored.epoch if isinstance(talk, InForce) else _epoch_of(talk)
         if epoch <= self.means.committee.epoch:
             return
@@ -205,13 +180,8 @@ class EpochChange:
     def _write(self, under: Under, sender: str, talk: Talk) -> None:
         old, new = under.old, under.new
         match talk:
-            case Show(page=page) if sender in old.names and page.record == new.digest:
-                self.store.put_page(sender, page)
-            case Choose() if sender in old.names and talk.record == new.digest:
-                names = [name for name, _ in talk.chosen]
-                if names != sorted(set(names)) or not set(names) <= set(old.names):
-                    raise Malformed("inventories are chosen of old nodes, once each")
-                self.store.choose(talk)
+            case Show() | Choose() | AskPages() | CopyPage():
+                self._listing.write(under, sender, talk)
             case Froze() if sender in old.names:
                 frozen = Frozen(new.network, new.digest, talk.keys)
                 old.identities[sender].verify(frozen.to_sign(), talk.signature)
@@ -224,6 +194,36 @@ class EpochChange:
                 self.store.activate(talk.activation)
             case _:
                 raise Malformed("not for this node to say, or of another change")
+
+    async def _consent(self, sender: str, talk: Vouch | Signed | Wished) -> None:
+        """About the record to come, or, once that is signed, about the inventories."""
+        committee, under = self.means.committee, self.under
+        epoch = talk.record.epoch if isinstance(talk, Wished) else talk.epoch
+        if epoch <= committee.epoch:
+            return
+        if isinstance(talk, Vouch) and under is not None:
+            question = inventory_question(under.old, under.new)
+            if talk.subject == question.subject:
+                await self.means.worker(self.ballots.take, question, sender, talk)
+                self.kick()
+                return
+        known = succession_question(committee.record).subject
+        if epoch != committee.epoch + 1 or (isinstance(talk, Vouch) and talk.subject != known):
+            raise NotNow("nothing is known here yet of that change of committee")
+        if under is None:
+            await self.means.worker(self.consenting.write, sender, talk)
+            self.kick()
+
+    def _ask(self) -> None:
+        """The questions of this epoch; those that are answered here may be open elsewhere."""
+        record = self.means.committee.record
+        self.ballots.ask(succession_question(record), record)
+        if self.under is not None:
+            self.ballots.ask(inventory_question(self.under.old, self.under.new), self.under.old)
+
+    def _questions(self, under: Under) -> list[SessionSpec]:
+        asked = succession_question(under.old), inventory_question(under.old, under.new)
+        return [question.spec(under.old.identities) for question in asked]
 
     def _note_erased(self, sender: str, talk: HasErased) -> None:
         past = self.means.committee.at(talk.erased.epoch)
@@ -245,8 +245,10 @@ class EpochChange:
         self._loop = asyncio.get_running_loop()
         try:
             while True:
+                # not wait_for, which may swallow a cancellation that comes with the event
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._looked.wait(), LOOK_SECONDS)
+                    async with asyncio.timeout(LOOK_SECONDS):
+                        await self._looked.wait()
                 self._looked.clear()
                 try:
                     await self.advance()
@@ -260,110 +262,21 @@ class EpochChange:
         """The next things that are due, each once."""
         async with self._lock:
             under = self.under
-            if under is None or under.new.epoch <= self.means.committee.epoch:
+            if under is None:
+                await self.consenting.advance()
                 return
-            await self._show(under)
-            await self._choose(under)
-            if await self._assemble(under) and await self._freeze(under):
+            if under.new.epoch <= self.means.committee.epoch:
+                return
+            await self._listing.show(under, self._since)
+            await self._listing.choose(under, self._since)
+            if self._assembly is None:
+                self._assembly = await self._listing.assemble(under)
+            if self._assembly is not None and await self._freeze(under):
                 await self._reshare(under)
                 await self._hold(under)
             await self._put_in_force(under)
             await self._maybe_switch(under)
         self.moved.set()
-
-    async def _show(self, under: Under) -> None:
-        """Step C: what we hold, once nothing is being made any more; stays as it was first shown."""
-        means = self.means
-        if means.me not in under.old.names or means.committee.frozen:
-            return
-        if means.busy() and monotonic() - self._since < QUIET_SECONDS:
-            return
-        means.committee.frozen = True  # before we look: nothing may be added behind our back
-        try:
-            await means.worker(lambda: None)  # what was being stored at this moment is stored
-            pages = await means.background(self._inventory, under)
-            await means.worker(self._publish, under, pages)
-        except BaseException:
-            means.committee.frozen = False
-            raise
-
-    def _inventory(self, under: Under) -> list[Page]:
-        means = self.means
-        held = [
-            HeldRow(one, means.keybook.is_live(one.record.key), means.keybook.proof(one.record.key))
-            for one in means.keybook.holdings()
-        ]
-        pooled = []
-        for batch in means.vault.pool.batches():
-            for at, part in means.vault.pool.live_parts(batch.curve, batch.number, under.old.epoch).items():
-                key = GeneratedKey.from_bytes(part.reveal())
-                known = means.vault.pool.get(PoolIndex(batch.curve, batch.number, at))
-                points = tuple(point.to_bytes() for point in key.public.commitment.points)
-                row = PooledRow(batch.curve, batch.number, at, key.key_id, points)
-                if known is not None and known.account:
-                    account, commitment = known.account, known.commitment
-                    row = msgspec.structs.replace(row, account=account, commitment=commitment)
-                pooled.append(row)
-        return pages_of(under.new.digest, held, pooled)
-
-    def _publish(self, under: Under, pages: list[Page]) -> None:
-        with self.means.vault.transaction():
-            for page in pages:
-                self.store.put_page(self.means.me, page)
-                self._tell(under, Show(under.new.epoch, page))
-
-    async def _choose(self, under: Under) -> None:
-        means = self.means
-        if means.me not in under.old.names or await means.background(self.store.choice) is not None:
-            return
-        waited, rank = monotonic() - self._since, under.old.names.index(means.me)
-        if not self._drives and waited < DRIVER_SECONDS + rank * CHOICE_SECONDS:
-            return
-        whole = {
-            name: pages
-            for name in under.old.names
-            if (pages := await means.background(self.store.pages, name)) is not None
-        }
-        enough = len(whole) == len(under.old.names) or (
-            waited >= CHOICE_SECONDS and len(whole) >= under.old.quorums.ready
-        )
-        if enough:
-            chosen = tuple((name, inventory_digest(whole[name])) for name in sorted(whole))
-            choice = Choose(under.new.epoch, under.new.digest, chosen)
-
-            def publish() -> None:
-                with means.vault.transaction():
-                    self.store.choose(choice)
-                    self._tell(under, choice)
-
-            await means.worker(publish)
-
-    _drives = False
-
-    def drive(self) -> None:
-        """The choice is ours: our operator has wished for this change, or it was our turn."""
-        self._drives = True
-        self.kick()
-
-    async def _assemble(self, under: Under) -> bool:
-        """The list that follows from what was chosen, as soon as all of that is here."""
-        if self._assembly is None:
-            self._assembly = await self.means.background(self._assembled, under)
-        return self._assembly is not None
-
-    def _assembled(self, under: Under) -> Assembly | None:
-        choice = self.store.choice()
-        if choice is None:
-            return None
-        chosen = {}
-        for name, wanted in choice.chosen:
-            pages = self.store.pages(name)
-            if pages is None:
-                return None
-            if inventory_digest(pages) != wanted:
-                raise Malformed(f"the inventory of {name} is not the one that was chosen")
-            chosen[name] = pages
-        return assemble(under.old, under.new, chosen)
 
     async def _freeze(self, under: Under) -> bool:
         """Step C: our word for the list, if nothing of ours is missing; whether E have given it."""
@@ -387,7 +300,7 @@ class EpochChange:
         vote = Froze(new.epoch, assembly.digest, means.committee.keys.sign(frozen.to_sign()))
         with means.vault.transaction():
             self.store.put_froze(means.me, vote)
-            self._tell(under, vote)
+            self.means.tell(under.everybody, vote)
 
     async def _reshare(self, under: Under) -> None:
         """Step D: begin the sessions of the next chunks."""
@@ -423,7 +336,7 @@ class EpochChange:
         vote = Holds(stored, means.committee.keys.sign(stored.to_sign()))
         with means.vault.transaction():
             self.store.put_holds(means.me, vote)
-            self._tell(under, vote)
+            self.means.tell(under.everybody, vote)
 
     async def _put_in_force(self, under: Under) -> None:
         """Step F: R' STORED over one root are ACTIVATE."""
@@ -442,7 +355,7 @@ class EpochChange:
             def publish(activation: Activation = activation) -> None:
                 with means.vault.transaction():
                     self.store.activate(activation)
-                    self._tell(under, InForce(activation))
+                    self.means.tell(under.everybody, InForce(activation))
 
             await means.worker(publish)
 
@@ -460,10 +373,11 @@ class EpochChange:
             return
         specs = [] if self._assembly is None else await means.background(self.resharing.specs)
         await means.worker(self._switch, under, activation, specs)
-        self.under, self._assembly, self._in_force_since, self._drives = None, None, None, False
+        self.under, self._assembly, self._in_force_since = None, None, None
+        self._ask()
         means.committee.changing = means.committee.frozen = False
         means.metrics.count("epochs_begun")
-        for spec in specs:
+        for spec in (*specs, *self._questions(under)):
             await means.standing.put_away(spec.id)
         await means.worker(self._say_erased, under)
         for name in set(under.old.names) - set(new.names):
@@ -487,6 +401,7 @@ class EpochChange:
             for epoch in {FIRST_EPOCH, under.old.epoch} - {new.epoch}:
                 means.committee.erase_keys(epoch)
             self.store.clear()
+            self.ballots.clear()
             self.store.begin_epoch(means.clock())
 
     def _say_erased(self, under: Under) -> None:
@@ -498,7 +413,7 @@ class EpochChange:
         said = HasErased(erased, means.committee.keys.sign(erased.to_sign()))
         self._erased.setdefault(old.epoch, set()).add(means.me)
         with means.vault.transaction():
-            self._tell(under, said)
+            self.means.tell(under.everybody, said)
 
     def progress(self, under: Under) -> Progress:
         """How far it has come. In a worker thread."""
@@ -527,12 +442,6 @@ class EpochChange:
             raise Unavailable("the list of the change is not known yet")
         return self._assembly
 
-    def _tell(self, under: Under, talk: Talk) -> None:
-        """Post to everybody in the change; part of the caller's transaction."""
-        body = encode(talk)
-        for name in sorted({*under.old.names, *under.new.names} - {self.means.me}):
-            self.means.links.post(name, TOPIC, body)
-
     def _kick_from_thread(self) -> None:
         if self._loop is not None:
             with contextlib.suppress(RuntimeError):  # the loop has ended
@@ -556,7 +465,7 @@ class EpochChange:
 def _epoch_of(talk: Talk) -> int:
     if isinstance(talk, Holds):
         return talk.stored.epoch
-    if isinstance(talk, Show | Choose | Froze):
+    if isinstance(talk, Show | Choose | AskPages | CopyPage | Froze):
         return talk.epoch
     raise Malformed("not a word about a change that is certified")
 

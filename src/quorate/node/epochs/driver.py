@@ -9,6 +9,7 @@ node's own operator has approved it; the same one anew (a renewal) needs nobody'
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from typing import Final
 
@@ -16,10 +17,7 @@ from quorate.account.committee import (
     Claim,
     CommitteeRecord,
     Seat,
-    Succession,
     check_succession,
-    in_order,
-    succession_digest,
 )
 from quorate.clock import monotonic
 from quorate.encoding import encode
@@ -28,7 +26,6 @@ from quorate.groups import SECP256K1
 from quorate.node.epochs.change import EpochChange, Progress
 from quorate.node.epochs.talk import (
     TOPIC,
-    Certified,
     Claimed,
     Consent,
     Declined,
@@ -126,13 +123,7 @@ class Driver:
             self._stage, self._text = "asking", "asking the nodes whether they would sign"
             await self._gather_words(parent, wish)
             self._text = "asking the nodes to sign"
-            signatures = await self._gather_signatures(parent, wish)
-            succession = Succession(record, in_order(signatures))
-            path = (*means.committee.chain, succession)
-            await change.certify(path)
-            everybody = sorted({*parent.names, *record.names} - {means.me})
-            await means.worker(self._post_all, everybody, Certified(path))
-        change.drive()
+            await self._put_forward(parent, wish)
         self._stage, self._text = "changing", ""
         while means.committee.epoch == parent.epoch:
             change.moved.clear()
@@ -174,29 +165,39 @@ class Driver:
         await self._ask_old(parent, asked, self._words)
         self._count(parent, self._words)
 
-    async def _gather_signatures(self, parent: CommitteeRecord, wish: Wish) -> dict[str, bytes]:
+    async def _put_forward(self, parent: CommitteeRecord, wish: Wish) -> None:
+        """Step B: from here on nobody leads. Waits until a record is signed; `Refused` if it is another."""
+        means, change = self._means, self.change
+        attempt = await means.worker(change.consenting.attempt, wish.record)
+        forward = Wish(wish.record, wish.claims, False, attempt)
         self._signatures = {}
-        await self._ask_old(parent, wish, self._signatures)
-        self._count(parent, self._signatures)
-        subject, found = succession_digest(wish.record), {}
-        for name, word in self._signatures.items():
-            if isinstance(word, Consent):
-                parent.identities[name].verify(subject, word.signature)
-                found[name] = word.signature
-        return found
+        mine = await means.worker(self._judge, means.me, forward)
+        if isinstance(mine, Declined):
+            raise Refused(mine.reason, code="consent")
+        await means.worker(self._post_all, [name for name in parent.names if name != means.me], forward)
+        change.kick()
+        spare = len(parent.names) - parent.quorums.ready
+        await self._until(
+            lambda: change.under is not None or len(self._signatures) > spare, 2 * ANSWER_SECONDS
+        )
+        if change.under is None:
+            self._count(parent, self._signatures)
+        elif Plan.of(change.under.new) != Plan.of(wish.record):
+            raise Refused("another node's committee was chosen for this epoch", code="voted")
 
     async def _ask_old(
         self, parent: CommitteeRecord, wish: Wish, answers: dict[str, Consent | Declined]
     ) -> None:
         means = self._means
         others = [name for name in parent.names if name != means.me]
-        answers[means.me] = await means.worker(self._judge, wish)
+        answers[means.me] = _said(await means.worker(self._judge, means.me, wish), wish)
         await means.worker(self._post_all, others, wish)
         await self._until(lambda: len(answers) == len(parent.names), ANSWER_SECONDS / 2)
-        await self._until(lambda: _agreed(answers) >= parent.quorums.echo, ANSWER_SECONDS / 2)
+        needed = max(parent.quorums.echo, parent.quorums.ready)
+        await self._until(lambda: _agreed(answers) >= needed, ANSWER_SECONDS / 2)
 
     def _count(self, parent: CommitteeRecord, answers: dict[str, Consent | Declined]) -> None:
-        needed, agreed = parent.quorums.echo, _agreed(answers)
+        needed, agreed = max(parent.quorums.echo, parent.quorums.ready), _agreed(answers)
         if agreed >= needed:
             return
         said = [
@@ -222,7 +223,10 @@ class Driver:
                     self._claims[sender] = claim
                     self._heard.set()
             case Wish():
-                await means.worker(self._post_all, [sender], await means.worker(self._judge, talk))
+                answer = await means.worker(self._judge, sender, talk)
+                if answer is not None:
+                    await means.worker(self._post_all, [sender], answer)
+                self.change.kick()
             case Consent() | Declined():
                 answers = self._words if talk.asked else self._signatures
                 answers[sender] = talk
@@ -245,18 +249,17 @@ class Driver:
         keys = committee.keys_of(invite.epoch)
         return Claim.make(record, Seat(means.me, invite.url, keys.public.to_bytes()), keys)
 
-    def _judge(self, wish: Wish) -> Consent | Declined:
-        """Step B: sign, or say why not. A signature is for one record of each epoch, ever."""
+    def _judge(self, sender: str, wish: Wish) -> Consent | Declined | None:
+        """Step B: say whether we would sign, or, if it is put forward, vouch for it, to all."""
         record = wish.record
         try:
             self._check(wish)
             if wish.asked:
                 return Consent(record.epoch, record.digest, True)
-            self.change.store.vote_once("succession", record.epoch, record.digest)
+            self.change.consenting.vouch(sender, wish.attempt, record)
         except (Refused, ProofRejected, Malformed) as error:
             return Declined(record.epoch, record.digest, wish.asked, str(error)[:512])
-        signature = self._means.committee.keys.sign(succession_digest(record))
-        return Consent(record.epoch, record.digest, False, signature)
+        return None
 
     def _check(self, wish: Wish) -> None:
         means, record = self._means, wish.record
@@ -335,10 +338,13 @@ class Driver:
             await self._wait(self._heard, min(1.0, max(0.0, ends - monotonic())))
 
     async def _wait(self, event: asyncio.Event, seconds: float) -> None:
-        try:
-            await asyncio.wait_for(event.wait(), seconds)
-        except TimeoutError:
-            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await event.wait()
+
+
+def _said(word: Consent | Declined | None, wish: Wish) -> Consent | Declined:
+    return word or Consent(wish.record.epoch, wish.record.digest, wish.asked)
 
 
 def _agreed(answers: dict[str, Consent | Declined]) -> int:

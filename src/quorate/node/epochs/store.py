@@ -13,7 +13,7 @@ from quorate.account.changing import Page
 from quorate.account.committee import Activation, CommitteeRecord, Succession
 from quorate.encoding import Canonical, decode, encode
 from quorate.errors import Refused
-from quorate.node.epochs.talk import Choose, Froze, Holds, Plan
+from quorate.node.epochs.talk import Choose, Froze, Holds, Plan, Signed
 from quorate.transport.links import MAX_PARCEL_BYTES
 from quorate.vault import Vault
 
@@ -34,6 +34,11 @@ class Under(Canonical, frozen=True):
     def new(self) -> CommitteeRecord:
         """The committee to come."""
         return self.path[-1].record
+
+    @property
+    def everybody(self) -> tuple[str, ...]:
+        """All nodes of both."""
+        return tuple(sorted({*self.old.names, *self.new.names}))
 
 
 class ChangeStore:
@@ -79,6 +84,27 @@ class ChangeStore:
             _SINCE, "now", repr(now).encode(), expected=0 if kept is None else kept.version
         )
 
+    # --- the record to come --------------------------------------------------------------------------
+
+    def put_wished(self, record: CommitteeRecord) -> None:
+        """A record that was put forward."""
+        self._once(f"wished/{record.digest.hex()}", encode(record))
+
+    def wished(self, digest: bytes) -> CommitteeRecord | None:
+        """The record of this digest."""
+        return self._get(f"wished/{digest.hex()}", CommitteeRecord)
+
+    def put_signed(self, name: str, signed: Signed) -> None:
+        """A node's signature over the record that was chosen; its first word counts."""
+        self._once(f"signed/{name}", encode(signed))
+
+    def signed(self, names: Sequence[str], digest: bytes) -> dict[str, bytes]:
+        """The signatures over the record of this digest."""
+        found = {name: self._get(f"signed/{name}", Signed) for name in names}
+        return {
+            name: one.signature for name, one in found.items() if one is not None and one.record == digest
+        }
+
     # --- the change under way ------------------------------------------------------------------------
 
     def begin(self, under: Under) -> None:
@@ -95,19 +121,28 @@ class ChangeStore:
 
     def pages(self, name: str) -> list[Page] | None:
         """A node's inventory, once all of it is here."""
-        first = self._get(f"page/{name}/00000", Page)
-        if first is None:
-            return None
-        found = [self._get(f"page/{name}/{number:05}", Page) for number in range(first.pages)]
-        return None if any(page is None for page in found) else [page for page in found if page is not None]
+        return self._whole(f"page/{name}")
 
-    def choose(self, choice: Choose) -> None:
-        """Which inventories the list follows from; the first word counts."""
-        self._once("choice", encode(choice))
+    def put_copy(self, sender: str, name: str, page: Page) -> None:
+        """A page of a node's inventory as another has it; its first word counts."""
+        self._once(f"copy/{sender}/{name}/{page.number:05}", encode(page))
 
-    def choice(self) -> Choose | None:
+    def copies(self, sender: str, name: str) -> list[Page] | None:
+        """A node's inventory as another has it, once all of it is here."""
+        return self._whole(f"copy/{sender}/{name}")
+
+    def choose(self, sender: str, choice: Choose) -> None:
+        """Which inventories the list follows from, as a node has found; its first word counts."""
+        self._once(f"choice/{sender}", encode(choice))
+
+    def choice(self, sender: str) -> Choose | None:
         """See `choose`."""
-        return self._get("choice", Choose)
+        return self._get(f"choice/{sender}", Choose)
+
+    def choices(self, names: Sequence[str]) -> dict[str, Choose]:
+        """All that are here."""
+        found = {name: self.choice(name) for name in names}
+        return {name: choice for name, choice in found.items() if choice is not None}
 
     def put_froze(self, name: str, vote: Froze) -> None:
         """A node's FROZEN."""
@@ -148,6 +183,13 @@ class ChangeStore:
         """Part of the switch: nothing is under way any more."""
         for entry in self._vault.records.list(_KIND):
             self._vault.records.delete(_KIND, entry.name, expected=entry.version)
+
+    def _whole(self, begins: str) -> list[Page] | None:
+        first = self._get(f"{begins}/00000", Page)
+        if first is None:
+            return None
+        found = [self._get(f"{begins}/{number:05}", Page) for number in range(first.pages)]
+        return None if any(page is None for page in found) else [page for page in found if page is not None]
 
     def _once(self, name: str, value: bytes) -> None:
         with self._vault.transaction():

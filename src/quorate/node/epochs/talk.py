@@ -90,6 +90,7 @@ class Wish(Canonical, frozen=True, tag="wish"):
     record: CommitteeRecord
     claims: Annotated[tuple[Claim, ...], msgspec.Meta(max_length=MAX_NODES)]
     asked: bool
+    attempt: Annotated[int, msgspec.Meta(ge=0, lt=256)] = 0
 
 
 class Consent(Canonical, frozen=True, tag="consent"):
@@ -108,6 +109,30 @@ class Declined(Canonical, frozen=True, tag="declined"):
     record: Digest
     asked: bool
     reason: Reason
+
+
+class Vouch(Canonical, frozen=True, tag="vouch"):
+    """The sender's word for a candidate of a question (docs/protocols/resharing.md, "Choosing")."""
+
+    epoch: Number
+    subject: Digest
+    candidate: Annotated[str, msgspec.Meta(min_length=1, max_length=32)]
+    thing: Digest
+    signature: Signature
+
+
+class Signed(Canonical, frozen=True, tag="signed"):
+    """Step B: the sender's signature over the record that was chosen, of this digest."""
+
+    epoch: Number
+    record: Digest
+    signature: Signature
+
+
+class Wished(Canonical, frozen=True, tag="wished"):
+    """Step B: the record that was chosen, for who was never told of it."""
+
+    record: CommitteeRecord
 
 
 class Certified(Canonical, frozen=True, tag="certified"):
@@ -129,6 +154,22 @@ class Choose(Canonical, frozen=True, tag="choose"):
     epoch: Number
     record: Digest
     chosen: Annotated[tuple[tuple[Name, Digest], ...], msgspec.Meta(max_length=MAX_NODES)]
+
+
+class AskPages(Canonical, frozen=True, tag="ask-pages"):
+    """Step C: the inventory of this node that was chosen, of this digest, is not here."""
+
+    epoch: Number
+    name: Name
+    inventory: Digest
+
+
+class CopyPage(Canonical, frozen=True, tag="copy-page"):
+    """Step C: a page of another node's inventory, as that has shown it to the sender."""
+
+    epoch: Number
+    name: Name
+    page: Page
 
 
 class Froze(Canonical, frozen=True, tag="froze"):
@@ -165,9 +206,14 @@ Talk: TypeAlias = (
     | Wish
     | Consent
     | Declined
+    | Vouch
+    | Signed
+    | Wished
     | Certified
     | Show
     | Choose
+    | AskPages
+    | CopyPage
     | Froze
     | Holds
     | InForce
