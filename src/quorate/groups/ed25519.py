@@ -24,6 +24,7 @@ from nacl.bindings import (
     crypto_scalarmult_ed25519_noclamp,
 )
 
+from quorate.courtesy import breathe
 from quorate.errors import Malformed
 from quorate.groups.group import (
     MAX_HASH_ATTEMPTS,
@@ -42,6 +43,9 @@ FIELD: Final = 2**255 - 19
 
 _NEUTRAL: Final = (1).to_bytes(32, "little")
 _SIGN: Final = 0x80
+_BREATH: Final = 16
+"""Products between two pauses for whoever is more urgent: a millisecond and a half."""
+
 _MAX_ADDITIONS: Final = 4
 """Up to so many additions are cheaper than a product: 18 us against 89."""
 
@@ -176,6 +180,7 @@ class Ed25519Group(Group):
         return self.identity if total == _NEUTRAL else Ed25519Point(self, total)
 
     def combination(self, points: Sequence[Point], weights: Sequence[int]) -> Point:
+        breathe()
         same_length(points, weights)
         products = []
         for point, weight in zip(points, weights, strict=True):
@@ -197,6 +202,8 @@ class Ed25519Group(Group):
         for place, weight in enumerate(weights):
             encoded = data[32 * place : 32 * place + 32]
             weight %= ORDER
+            if place % _BREATH == 0:
+                breathe()
             if weight < 2:  # nothing to multiply, so nothing would check
                 points.append(self.point_from_bytes(encoded))
                 products += [encoded] * weight

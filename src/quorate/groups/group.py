@@ -89,7 +89,8 @@ class Group(ABC):
         """The sum of weight times point over both sequences; the identity if they are empty.
 
         Everything is public: the time depends on it. Weights are taken modulo the order. Raises `ValueError`
-        if the lengths differ, since a sum that silently leaves terms out proves nothing.
+        if the lengths differ, since a sum that silently leaves terms out proves nothing. Backends pause in it
+        for whoever is more urgent (`quorate.courtesy`), since batches spend most of their time here.
         """
         same_length(points, weights)
         return self.sum(

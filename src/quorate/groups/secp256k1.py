@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Final
 
+from quorate.courtesy import breathe
 from quorate.entropy import system_rng
 from quorate.errors import Malformed, ProofRejected, Unavailable
 from quorate.groups.buckets import digits, sorted_by_digit, window_for
@@ -244,6 +245,7 @@ class Secp256k1Group(Group):
 
     def combination(self, points: Sequence[Point], weights: Sequence[int]) -> Point:
         # the library's own multi-scalar multiplication is not among its exported functions
+        breathe()
         same_length(points, weights)
         handles, factors = [], []
         for point, weight in zip(points, weights, strict=True):
@@ -294,6 +296,7 @@ class Secp256k1Group(Group):
                 begin, end = begins[digit], begins[digit + 1]
                 if begin == end or not combine(context, buckets[digit], arranged + begin, end - begin):
                     empty.add(buckets[digit])
+            breathe()
             for members in reversed(with_bit):
                 full = [b for b in members if b not in empty] if empty else members
                 total = self._sum([*total, *total, *full])

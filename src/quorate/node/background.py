@@ -1,10 +1,11 @@
 """The thread for work that nobody waits for: standing sessions, and what links keep in the vault.
 
 A step of a key generation computes for tens of milliseconds, sometimes hundreds. In the node's worker
-thread it would stand in the way of every signature (docs/adr/0011-one-worker-thread.md); here it shares the
-interpreter with it, which changes between the two every few milliseconds, and the caller caps its share of
-the time. What the two threads have in common is the vault, which any thread may use, one transaction at a
-time.
+thread it would stand in the way of every signature (docs/adr/0011-one-worker-thread.md). Here the two share
+the interpreter, and would slow each other down while both compute; so this thread stands aside between the
+parts of a computation (`quorate.courtesy`) while the worker has something to do, and the caller caps its
+share of the time (docs/adr/0018-the-background-stands-aside.md). What the two threads have in common is the
+vault, which any thread may use, one transaction at a time.
 
 Not a process of its own: it would need the vault's seal and the node's keys a second time. And no lower
 priority for the thread: while it holds the interpreter and the system lets others run first, the signing
@@ -14,20 +15,43 @@ thread would wait for them as well.
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, Final
+
+from quorate.courtesy import giving_way
+
+PATIENCE: Final = 0.05
+"""Seconds to stand aside at one place: longer than a step of a signature, and short enough that a node which
+signs without end still makes keys."""
 
 
 class BackgroundThread:
-    """One thread, one piece of work after the other."""
+    """One thread, one piece of work after the other. `ahead` marks the work that it stands aside for."""
 
     def __init__(self) -> None:
         self._threads = ThreadPoolExecutor(1, thread_name_prefix="background")
+        self._free = threading.Event()
+        self._free.set()
 
     async def run(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """Run a blocking function in the thread."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads, function, *arguments)
+        return await asyncio.get_running_loop().run_in_executor(
+            self._threads, self._behind, function, *arguments
+        )
+
+    def ahead(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Call a function that somebody waits for, in the thread of the caller, of which there is one."""
+        self._free.clear()
+        try:
+            return function(*arguments)
+        finally:
+            self._free.set()
+
+    def _behind(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        with giving_way(lambda: self._free.wait(PATIENCE)):
+            return function(*arguments)
 
     def close(self) -> None:
         """Wait for the piece of work at hand; begin no other."""

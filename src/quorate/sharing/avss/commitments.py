@@ -115,7 +115,6 @@ class Folded:
             block = matrix[place * size : (place + 1) * size]
             points, total = group.read_and_combine(block, count, weights)
             totals.append(total)
-            breathe()
             if place <= setting.degree:
                 public.append(points)
         return cls(setting, weights, tuple(totals), tuple(public))
