@@ -12,7 +12,7 @@ import msgspec
 import pytest
 from tests.unit.sharing.table import Cheat, Table, blamed, errors
 from tests.unit.sharing.test_secrecy import Dealt, Form, knows
-from tests.unit.sharing.wallets import ACCOUNT, Wallet, form, nodes
+from tests.unit.sharing.wallets import ACCOUNT, Wallet, form, grants, nodes, without_keys
 
 from quorate.encoding import encode
 from quorate.entropy import SeededRng
@@ -41,12 +41,14 @@ def test_a_committee_at_points_that_no_key_generation_deals_to_is_not_formed(com
     """Shares lie at 1..n; a structure that says otherwise gives coefficients that sum to another key."""
     structure = AccessStructure.parse(f"2 of ({committee}, device)")
     secret = DeviceSecret.draw(TOY_GROUP, SeededRng(b"u"))
-    request = secret.request(TOY_GROUP, network="test", account=ACCOUNT, index=0, structure=structure, keys=1)
+    request = secret.request(
+        TOY_GROUP, network="test", account=ACCOUNT, index=0, structure=structure, grants=grants(1)
+    )
 
     async def as_device(party: Party) -> Formed:
         return await formation.form_as_device(party, secret)
 
-    seats: dict[str, Any] = dict.fromkeys(nodes(3), formation.form_as_node) | {"device": as_device}
+    seats: dict[str, Any] = dict.fromkeys(nodes(3), without_keys) | {"device": as_device}
     played = Table(formation.DECLARATION, seats, TOY_GROUP, payload=encode(request)).play()
     assert all(isinstance(outcome, Malformed) for outcome in played.values()), played
 

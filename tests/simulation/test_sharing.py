@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
@@ -17,9 +17,10 @@ from quorate.sharing.access import AccessStructure
 from quorate.sharing.change import Change, Standing, Target, propose
 from quorate.sharing.formation import DeviceSecret, Formed
 from quorate.sharing.refresh import DECLARATION, Refreshed, refresh_as_factor, refresh_as_node
-from quorate.sharing.statements import to_sign
+from quorate.sharing.statements import Grant, to_sign
 from quorate.testing import Dice, Faults, Result, Simulation, Wild, unsafe_identity
 from quorate.testing.network import any_scheduler
+from quorate.testing.pools import deal_keys
 
 ACCOUNT = bytes(32)
 FAULTS = Faults(duplicate=0.05, lose=0.05, damage=0.03, crash=0.01)
@@ -29,12 +30,22 @@ NOW = 1_700_000_000
 def seats(nodes: int, degree: int) -> tuple[AccessStructure, DeviceSecret, dict[str, Any], bytes]:
     structure = AccessStructure.with_committee([f"n{i}" for i in range(1, nodes + 1)], degree, {"device": 2})
     secret = DeviceSecret.draw(TOY_GROUP, SeededRng(b"device"))
-    request = secret.request(TOY_GROUP, network="test", account=ACCOUNT, index=0, structure=structure, keys=2)
+    granted = tuple(Grant(0, 1, at, (("n1", bytes(64)),)) for at in range(2))
+    request = secret.request(
+        TOY_GROUP, network="test", account=ACCOUNT, index=0, structure=structure, grants=granted
+    )
+    pool = deal_keys(TOY_GROUP, tuple(structure.nodes), degree, 2, SeededRng(b"pool"))
 
     async def device(party: Party) -> Formed:
         return await formation.form_as_device(party, secret)
 
-    runs: dict[str, Any] = dict.fromkeys(structure.nodes, formation.form_as_node) | {"device": device}
+    def node(name: str) -> Callable[[Party], Any]:
+        async def run(party: Party) -> Formed:
+            return await formation.form_as_node(party, pool[name])
+
+        return run
+
+    runs: dict[str, Any] = {name: node(name) for name in structure.nodes} | {"device": device}
     return structure, secret, runs, encode(request)
 
 

@@ -79,6 +79,7 @@ class LocalNodes:
 
     async def offer_pool(self, name: str, ask: Ask) -> Offered:
         node = self._node(name)
+        self._committee.restock()
         found: Offered = await self._asked(name, node.worker(node.pool.offer, self._account(), ask))
         return found
 

@@ -85,6 +85,10 @@ def next_step(error: QuorateError) -> str:
             return ""
         case Refused(code="unknown-chain"):
             return "name one of the known chains (quorate network), or add a row for yours"
+        case Refused(code="pool-empty" | "pool-split" | "pool-held" | "pool-hour"):
+            return "repeat the command in a moment"
+        case Refused(code="pool-day" | "pool-open"):
+            return "repeat the command tomorrow, or ask whoever runs the nodes"
         case Refused(code="blind" | "blind-digest"):
             return "sign the transaction or message itself"
         case Refused():

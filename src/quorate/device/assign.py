@@ -11,7 +11,7 @@ quorum answers. When the pool is empty, this waits for the nodes to make more.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
@@ -48,15 +48,20 @@ EMPTY_PAUSE_SECONDS: Final = 0.25
 
 
 async def assign(
-    desk: Desk, group: Group, commitment: bytes, count: int, report: Callable[[str], None]
+    desk: Desk,
+    group: Group,
+    commitment: bytes,
+    count: int,
+    report: Callable[[str], None],
+    tried: Collection[Index] = (),
 ) -> tuple[Grant, ...]:
-    """Certificates for `count` keys of this account, with this commitment.
+    """Certificates for `count` keys of this account, with this commitment; none of those in `tried`.
 
     Raises `Refused` with a code of `quorate.account.pool.REASONS`, `Missing` when too few nodes answer.
     """
     if not 1 <= count <= MAX_CLAIMED:
         raise LocalError(f"a wallet takes 1 to {MAX_CLAIMED} keys, not {count}")
-    search = _Search(desk, group, commitment, count)
+    search = _Search(desk, group, commitment, count, tried=set(tried))
     ends = monotonic() + EMPTY_SECONDS
     while len(search.granted) < count:
         chosen = await search.choose()

@@ -2,8 +2,8 @@
 
 docs/protocols/wallet-formation.md and docs/protocols/refresh.md, as the device walks them:
 
-1. get committee keys out of the nodes' pool (`quorate.device.assign`) and form a key on one, between nodes and
-   this device; every node signs what came out (KEY-FORMED);
+1. get committee keys out of the nodes' pool (`quorate.device.assign`) and form a key on one, between nodes
+   and this device; every node signs what came out (KEY-FORMED);
 2. when there are backups: one refresh onto a fresh line, each backup in a process of its own (PREPARED);
 3. keep the certificate and our share, show the certificate to all nodes, and take a wallet for live only
    when R of them have signed that it is (KEY-LIVE).
@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from quorate.account import KeyRecord, structure_for
+from quorate.account.pool import Index
 from quorate.account.presets import DEVICE, FIRST_DEVICE_POINT, formation_structure
 from quorate.account.requests import LiveRequest, Signatures
 from quorate.account.transitions import formed_record, live_in, refreshed_record
@@ -39,6 +40,7 @@ from quorate.errors import (
     Missing,
     ProofRejected,
     QuorateError,
+    Refused,
     Suspicion,
 )
 from quorate.groups import SECP256K1
@@ -50,10 +52,16 @@ from quorate.sharing.epochs import committee_epoch, epoch_number
 from quorate.sharing.formation import DeviceSecret, Formed, form_as_device
 from quorate.sharing.keyshare import KeyShare
 from quorate.sharing.refresh import Refreshed, refresh_as_factor
-from quorate.sharing.statements import KeyFormed, Prepared, to_sign, verify_certificate
+from quorate.sharing.statements import Grant, KeyFormed, Prepared, to_sign, verify_certificate
 from quorate.transport.channel import Channel
 
 CURVE: Final = SECP256K1
+
+MAX_FORMATIONS: Final = 3
+"""Tries to form a key: one node may fall silent, and one key may be half used by a try before."""
+
+_OTHER_EPOCH: Final = ("epoch", "committee")
+_USED_KEY: Final = ("pool-taken", "pool-held")
 
 REFRESH_SECONDS: Final = 300
 """How long the request to bring in the backups may stand open; all parties are present."""
@@ -194,32 +202,44 @@ async def _start(desk: Desk, name: str, backup: Backup, links: dict[str, BackupL
 async def _form(desk: Desk, keys: int, report: Report) -> tuple[Formed, KeyRecord, LiveRequest]:
     """Step 1: the key of 2-of-(nodes, device), and the nodes' certificate of it.
 
-    When it fails by nodes that are named, and the others are enough, it is tried once more without them, on
-    other keys: some nodes may have used the first ones.
+    What fails is tried again on other keys, since some nodes may have used the first ones: without nodes that
+    were named, if the others are enough, and in the epoch in which the nodes are.
     """
     names = list(desk.network.names)
-    try:
-        return await _form_with(desk, names, keys, report)
-    except (Missing, Blame, Suspicion) as error:
-        others = [name for name in names if name not in error.parties]
-        if len(others) == len(names) or len(others) < _enough(desk):
-            raise
-        report(f"forming the key without {', '.join(sorted(set(names) - set(others)))}")
-        return await _form_with(desk, others, keys, report)
+    tried: set[Index] = set()
+    for left in reversed(range(MAX_FORMATIONS)):
+        secret = DeviceSecret.draw(CURVE, desk.rng)
+        index = int.from_bytes(desk.rng(4), "big") >> 1
+        try:
+            grants = await assign(desk, CURVE, _commitment(desk, secret, index), keys, report, tried)
+            tried |= {(grant.batch, grant.position) for grant in grants}
+            return await _form_with(desk, names, secret, index, grants)
+        except (Missing, Blame, Suspicion) as error:
+            others = [name for name in names if name not in error.parties]
+            if not left or len(others) == len(names) or len(others) < _enough(desk):
+                raise
+            report(f"forming the key without {', '.join(sorted(set(names) - set(others)))}")
+            names = others
+        except Refused as error:
+            if left and error.code in _OTHER_EPOCH and await follow(desk):
+                names = list(desk.network.names)
+            elif not left or error.code not in _USED_KEY:
+                raise
+    raise LocalError("nothing was tried")
 
 
 def _enough(desk: Desk) -> int:
     return max(desk.network.quorums.echo, desk.network.quorums.ready)
 
 
+def _commitment(desk: Desk, secret: DeviceSecret, index: int) -> bytes:
+    return secret.commitment(CURVE, network=desk.network.name, account=desk.login().account, index=index)
+
+
 async def _form_with(
-    desk: Desk, names: Sequence[str], keys: int, report: Report
+    desk: Desk, names: Sequence[str], secret: DeviceSecret, index: int, grants: tuple[Grant, ...]
 ) -> tuple[Formed, KeyRecord, LiveRequest]:
     network, login = desk.network, desk.login()
-    secret = DeviceSecret.draw(CURVE, desk.rng)
-    index = int.from_bytes(desk.rng(4), "big") >> 1
-    commitment = secret.commitment(CURVE, network=network.name, account=login.account, index=index)
-    grants = await assign(desk, CURVE, commitment, keys, report)
     request = secret.request(
         CURVE,
         network=network.name,

@@ -29,10 +29,9 @@ from quorate.primitives.tags import Tag
 from quorate.primitives.transcript import digest
 from quorate.secret import Secret
 from quorate.session import Declaration, Message, Party, PartyId, Rule, echo
-from quorate.sharing import keygen
 from quorate.sharing.access import AccessStructure
 from quorate.sharing.expression import MAX_MEMBERS
-from quorate.sharing.generation import MAX_BATCH, CommitteeKey, GeneratedKey, KeyGeneration
+from quorate.sharing.generation import CommitteeKey, GeneratedKey
 from quorate.sharing.keyshare import KeyShare
 from quorate.sharing.line import COMMITTEE_POINT, weights
 from quorate.sharing.polynomial import Commitment
@@ -40,16 +39,15 @@ from quorate.sharing.quorums import Quorums
 from quorate.sharing.statements import Digest, Grant, KeyFormed, Name, Structure, to_sign
 
 DEVICE_POINT: Final = 2
-GENERATION: Final = "keys"
-"""The path of the nodes' key generation inside a formation."""
+MAX_KEYS: Final = 16
+"""Committee keys of one formation: one for each value that the largest threshold would need, and to spare."""
 
 
 class FormationRequest(Canonical):
     """The session's payload, made by the device: what is formed, and H(U, salt).
 
-    `keys` committee keys are generated in the same session (the first is s; a second one serves the first
-    refresh); 0 when the nodes bring keys of their pool, those of `grants`, in that order. Whether a grant
-    holds is for the layer above, which knows the committees.
+    The nodes bring the keys of `grants`, in that order: the first is s, a second serves the first refresh.
+    Whether a grant holds is for the layer above, which knows the committees.
     """
 
     network: Name
@@ -57,8 +55,7 @@ class FormationRequest(Canonical):
     index: Annotated[int, msgspec.Meta(ge=0, le=(1 << 31) - 1)]
     structure: Structure
     device_commitment: Digest
-    keys: Annotated[int, msgspec.Meta(ge=0, le=MAX_BATCH)] = 1
-    grants: Annotated[tuple[Grant, ...], msgspec.Meta(max_length=MAX_BATCH)] = ()
+    grants: Annotated[tuple[Grant, ...], msgspec.Meta(min_length=1, max_length=MAX_KEYS)]
 
 
 class Contribution(Message, tag="formation.contribution"):
@@ -75,7 +72,7 @@ class Assigned(Message, tag="formation.assigned"):
             tuple[Digest, Annotated[tuple[Point, ...], msgspec.Meta(min_length=1, max_length=MAX_MEMBERS)]],
             ...,
         ],
-        msgspec.Meta(min_length=1, max_length=MAX_BATCH),
+        msgspec.Meta(min_length=1, max_length=MAX_KEYS),
     ]
 
 
@@ -102,11 +99,10 @@ class Agreed(Message, tag="formation.agreed"):
 
 DECLARATION: Final = Declaration(
     "formation",
-    1,
-    *keygen.rules(GENERATION),
+    2,
     Rule(Contribution, limit=64),
     *echo.rules("", (MAX_MEMBERS + 1) * 512),
-    Rule(Assigned, limit=MAX_BATCH * (MAX_MEMBERS * 35 + 64)),
+    Rule(Assigned, limit=MAX_KEYS * (MAX_MEMBERS * 35 + 64)),
     Rule(Form, limit=256),
     Rule(Reveal, limit=128),
     Rule(Agreed, limit=64),
@@ -141,12 +137,11 @@ class DeviceSecret:
         account: bytes,
         index: int,
         structure: AccessStructure,
-        keys: int = 0,
-        grants: tuple[Grant, ...] = (),
+        grants: tuple[Grant, ...],
     ) -> FormationRequest:
         """The payload that commits to U."""
         committed = self.commitment(group, network=network, account=account, index=index)
-        return FormationRequest(network, account, index, str(structure), committed, keys, grants)
+        return FormationRequest(network, account, index, str(structure), committed, grants)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,30 +155,16 @@ class Formed:
     statement: KeyFormed
 
 
-async def form_as_node(
-    party: Party,
-    *,
-    pool: Sequence[GeneratedKey] | None = None,
-    generation: KeyGeneration = keygen,
-) -> Formed:
-    """A node's seat. `pool` holds this node's parts of pooled keys when the request generates none."""
+async def form_as_node(party: Party, pool: Sequence[GeneratedKey]) -> Formed:
+    """A node's seat. `pool` holds this node's parts of the granted keys, in the order of the grants."""
     request, structure, device = read_request(party)
     nodes = tuple(structure.nodes)
+    keys = tuple(pool)
+    if len(keys) != len(request.grants) or any(key.public.nodes != nodes for key in keys):
+        raise Malformed("the keys are not those granted, shared by the nodes of the structure, in its order")
     seat = _Seat.take(party)
-    # 1. commit to the chain code, then generate: the device's U is fixed by the payload
+    # 1. commit to the chain code: the device's U is fixed by the payload
     party.broadcast(seat.contribution)
-    if request.keys:
-        keys = await generation.generate(
-            party.fork(GENERATION, nodes),
-            degree=structure_degree(structure),
-            count=request.keys,
-            context=encode((request.network, request.account, request.index)),
-            nodes=nodes,
-        )
-    else:
-        keys = tuple(pool or ())
-    if not keys or any(key.public.nodes != nodes for key in keys):
-        raise Malformed("the keys are not shared by the nodes of the structure, in its order")
     contributions = await seat.compare(party)
     # 2. assign
     own = [key.public for key in keys]
@@ -255,7 +236,7 @@ def read_request(party: Party) -> tuple[FormationRequest, AccessStructure, Party
     quorums = Quorums.standard(len(structure.nodes), structure_degree(structure))
     if device not in party.parties or not present <= set(structure.nodes):
         raise Malformed("formation is between the device and nodes of the structure")
-    if len(present) < quorums.echo or (request.keys and len(present) != len(structure.nodes)):
+    if len(present) < quorums.echo:
         raise Malformed(f"{len(present)} of {len(structure.nodes)} nodes are too few to form a key")
     return request, structure, device
 

@@ -1,24 +1,23 @@
-"""What key generation gives, and the seam behind which any key generation stands.
+"""What key generation gives.
 
 A committee of n nodes at points 1..n shares a fresh value by a polynomial of degree d: any d+1 nodes hold
 it together, d learn nothing. `CommitteeKey` is what everybody may know of it, `GeneratedKey` what one node
 keeps. Nobody ever holds the value itself.
 
-`KeyGeneration` is implemented by `quorate.sharing.keygen` (four rounds, all nodes present). Callers name
-the seam only, so an asynchronous generation takes its place without touching them.
+Made by `quorate.sharing.dkg` (batches, over any network), by `quorate.sharing.keygen` (four rounds, all nodes
+present), and out of an earlier committee's keys by `quorate.sharing.reshare`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final
 
 from quorate.encoding import Confidential, decode, encode
 from quorate.errors import Malformed
 from quorate.groups import Group, Point, Scalar, group_named
 from quorate.secret import Secret
-from quorate.session import Party, PartyId, Path, Rule
+from quorate.session import PartyId
 from quorate.sharing.access import AccessStructure
 from quorate.sharing.expression import Leaf, Threshold
 from quorate.sharing.polynomial import Commitment
@@ -120,21 +119,3 @@ class _Stored(Confidential):
     me: str
     share: bytes
     chain_code: bytes
-
-
-class KeyGeneration(Protocol):
-    """A protocol between nodes that ends with keys shared among all of them."""
-
-    def rules(self, path: Path) -> tuple[Rule, ...]:
-        """The slots it needs when run on a fork at `path`."""
-
-    async def generate(
-        self,
-        party: Party,
-        *,
-        degree: int,
-        count: int,
-        context: bytes,
-        nodes: Sequence[PartyId] | None = None,
-    ) -> tuple[GeneratedKey, ...]:
-        """`count` fresh keys of `degree`, the party's seat among `nodes` (default: sorted) at point 1..n."""

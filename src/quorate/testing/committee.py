@@ -52,6 +52,7 @@ class LocalCommittee:
         stock: int = STOCK,
         pool_target: int = 0,
         pool_batch: int = 8,
+        pool_account_keys: int = 1000,
         clock: Clock = unix_time,
         rng: Rng = system_rng,
     ) -> None:
@@ -65,7 +66,9 @@ class LocalCommittee:
         self.down: set[str] = set()
         self.nodes: dict[str, Node] = {}
         self._allow_blind = allow_blind
+        self._stock = stock
         self._pool_target, self._pool_batch = pool_target, pool_batch
+        self._pool_account_keys = pool_account_keys
         self._clock = clock
         self._rng = rng
         self._serving: set[asyncio.Task[None]] = set()
@@ -104,6 +107,7 @@ class LocalCommittee:
             chains=(),
             pool_target=self._pool_target,
             pool_batch=self._pool_batch,
+            pool_account_keys=self._pool_account_keys,
         )
         self.nodes[name] = Node(
             config,
@@ -152,6 +156,12 @@ class LocalCommittee:
             known = node.vault.pool.batches(group.name)
             stored = [(key.key_id, key.to_bytes()) for key in parts[name]]
             node.vault.pool.put(group.name, len(known) + 1, stored, epoch=node.committee.epoch)
+
+    def restock(self) -> None:
+        """Another batch where a wallet's keys are not there any more, if the committee began with any."""
+        low = any(node.vault.pool.depth(SECP256K1.name) < 2 for node in self.nodes.values())
+        if low and self._stock:
+            self.stock(self._stock)
 
     def grants(
         self, account: bytes, commitment: bytes, count: int, group: Group = SECP256K1

@@ -343,6 +343,12 @@ class Pool:
         with self._rows.storage.transaction() as tx:
             if self._erase_parts("epoch < ?", (epoch,)):
                 tx.execute("DELETE FROM pool_batches WHERE batch = 0")  # sessions of the new epoch are others
+                # what was not dealt to us is for whom the others give it to
+                tx.execute(
+                    "UPDATE pool_keys SET state = 'closed' WHERE state = 'free' AND NOT EXISTS "
+                    "(SELECT 1 FROM pool_parts p WHERE p.curve = pool_keys.curve "
+                    "AND p.batch = pool_keys.batch AND p.position = pool_keys.position)"
+                )
             tx.execute(
                 "UPDATE pool_batches SET state = 'failed' WHERE state = 'begun' AND epoch < ?", (epoch,)
             )

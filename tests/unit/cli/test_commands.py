@@ -84,6 +84,8 @@ def test_backups_are_given_by_name_or_as_the_only_one() -> None:
 CASES: list[tuple[QuorateError, int, str]] = [
     (Refused("log in", code="login"), 4, "quorate login"),
     (Refused("no", code="policy"), 4, "whoever runs the nodes"),
+    (Refused("none left", code="pool-empty"), 4, "in a moment"),
+    (Refused("too many", code="pool-day"), 4, "tomorrow"),
     (TooFewNodes("few", parties=["node1"], needed=1), 5, "quorate up"),
     (Blame("liar", parties=["node1"]), 6, "node1"),
     (Suspicion("pair", parties=["node1"], leak_bearing=True), 6, "quorate login"),

@@ -45,6 +45,7 @@ class MemoryNodes(Nodes):
 
     async def offer_pool(self, name: str, ask: Ask) -> Offered:
         node = self._node(name)
+        self.local.restock()
         found: Offered = await node.worker(node.pool.offer, account_id(self.local.network, "ada"), ask)
         return found
 

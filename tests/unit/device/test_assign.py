@@ -44,7 +44,7 @@ def time() -> Time:
 
 @pytest.fixture
 async def committee(tmp_path: Path, time: Time) -> AsyncIterator[LocalCommittee]:
-    made = LocalCommittee(tmp_path / "nodes", stock=0, clock=time)
+    made = LocalCommittee(tmp_path / "nodes", stock=0, pool_account_keys=MAX_OPEN, clock=time)
     made.stock(24)
     yield made
     await made.close()

@@ -256,7 +256,7 @@ async def test_a_backup_that_still_starts_when_a_creation_fails_is_ended(
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(lambda _, context: complaints.append(context["message"]))
     monkeypatch.setattr("quorate.device.create.BackupLink", Slow)
-    committee.down.add("node1")
+    committee.down |= {"node1", "node2"}
     with pytest.raises(Missing):
         await device.create_wallet("personal", Backup.to(tmp_path / "wallet.backup", "a long password"))
     assert ended == [False]

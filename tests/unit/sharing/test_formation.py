@@ -5,7 +5,7 @@ from dataclasses import replace
 import msgspec
 import pytest
 from tests.unit.sharing.table import Table, errors
-from tests.unit.sharing.wallets import ACCOUNT, form, formation_table, nodes
+from tests.unit.sharing.wallets import ACCOUNT, form, formation_table, grants, nodes, without_keys
 
 from quorate.encoding import decode, encode
 from quorate.entropy import SeededRng
@@ -15,14 +15,15 @@ from quorate.groups.toy import TOY_GROUP
 from quorate.primitives.proofs import SchnorrProof
 from quorate.primitives.tags import Tag
 from quorate.secret import Secret
-from quorate.session import Declaration, Party
-from quorate.sharing import formation, keygen
+from quorate.session import Party
+from quorate.sharing import formation
 from quorate.sharing.access import AccessStructure
 from quorate.sharing.formation import DeviceSecret, Form, FormationRequest
-from quorate.sharing.generation import CommitteeKey, GeneratedKey
+from quorate.sharing.generation import CommitteeKey
 from quorate.sharing.keyshare import KeyShare
 from quorate.sharing.polynomial import Commitment, interpolate
 from quorate.sharing.statements import to_sign
+from quorate.testing.pools import deal_keys
 
 
 @pytest.mark.parametrize(
@@ -67,33 +68,29 @@ def test_the_device_learns_only_the_public_side_of_the_committees_keys() -> None
     assert device.keys == ()
     assert [key.key_id for key in device.spare] == [played["n1"].keys[1].key_id]
     assert [key.key_id for key in played["n3"].keys] == [device.committee.key_id, device.spare[0].key_id]
-    sealed = [(to, e) for sender, to, e in table.sent if e.tag == "keygen.shares"]
-    assert len(sealed) == 20
-    assert not any(to == "device" or e.recipient == "device" for to, e in sealed)
 
 
 def test_pooled_keys_form_a_wallet_without_a_node_that_is_away() -> None:
-    declaration = Declaration("pool", 1, *keygen.rules())
-
-    async def run(party: Party) -> tuple[GeneratedKey, ...]:
-        return await keygen.generate(party, degree=2, count=2, context=b"pool")
-
-    pool = Table(declaration, dict.fromkeys(nodes(5), run), TOY_GROUP).play()
-    formed = form(TOY_GROUP, 5, 2, keys=0, pool=pool, present=nodes(4))
+    dealt = deal_keys(TOY_GROUP, nodes(5), 2, 2, SeededRng(bytes(32)))
+    pool = {name: tuple(parts) for name, parts in dealt.items()}
+    formed = form(TOY_GROUP, 5, 2, pool=pool, present=nodes(4))
     assert formed["device"].committee.key_id == pool["n5"][0].key_id
     assert set(formed["device"].share.public_shares) == {"device", *nodes(5)}
     # three nodes are fewer than agree for everybody
-    table, _ = formation_table(TOY_GROUP, 5, 2, keys=0, pool=pool, present=nodes(3))
+    table, _ = formation_table(TOY_GROUP, 5, 2, pool=pool, present=nodes(3))
     assert {type(e) for e in errors(table.play()).values()} == {Malformed}
-    # and a key generated on the spot needs them all
-    table, _ = formation_table(TOY_GROUP, 5, 2, keys=1, present=nodes(4))
-    assert {type(e) for e in errors(table.play()).values()} == {Malformed}
-    # a pool of other nodes, or none, is refused
-    for wrong in (dict.fromkeys(nodes(2), ()), pool):
-        table, _ = formation_table(TOY_GROUP, 2, 1, keys=0, pool=wrong)
-        played = table.play()
-        assert isinstance(played["n1"], Malformed)
-        assert isinstance(played["device"], Missing)
+
+
+@pytest.mark.parametrize("wrong", ["of others", "too few", "none"])
+def test_keys_of_other_nodes_or_another_number_are_refused(wrong: str) -> None:
+    others = deal_keys(TOY_GROUP, nodes(5), 2, 2, SeededRng(bytes(32)))
+    own = deal_keys(TOY_GROUP, nodes(2), 1, 2, SeededRng(bytes(32)))
+    pool = {name: tuple(own[name]) for name in nodes(2)}
+    pool["n1"] = {"of others": tuple(others["n1"]), "too few": pool["n1"][:1], "none": ()}[wrong]
+    pool = {"n2": pool["n2"], "n1": pool["n1"]}  # the number granted is that of the first
+    played = formation_table(TOY_GROUP, 2, 1, pool=pool)[0].play()
+    assert isinstance(played["n1"], Malformed)
+    assert isinstance(played["device"], Missing)
 
 
 def test_the_device_is_bound_before_the_committees_key_exists() -> None:
@@ -121,10 +118,10 @@ def test_the_device_is_bound_before_the_committees_key_exists() -> None:
 )
 def test_another_structure_is_not_formed(text: str) -> None:
     secret = DeviceSecret.draw(TOY_GROUP, SeededRng(bytes(32)))
-    empty = FormationRequest("test", ACCOUNT, 0, text, bytes(32), 1)
+    empty = FormationRequest("test", ACCOUNT, 0, text, bytes(32), grants(1))
 
     async def run(party: Party) -> formation.Formed:
-        return await formation.form_as_node(party)
+        return await without_keys(party)
 
     async def device(party: Party) -> formation.Formed:
         return await formation.form_as_device(party, secret)
@@ -160,7 +157,9 @@ def test_a_key_that_would_be_zero_is_refused() -> None:
     committee = CommitteeKey(bytes(32), ("n1",), Commitment((group.generator.multiply(s),)))
     secret = replace(DeviceSecret.draw(group, SeededRng(bytes(32))), share=Secret(s + s))
     structure = AccessStructure.with_committee(["n1"], 0, {"device": 2})
-    request = secret.request(group, network="test", account=ACCOUNT, index=0, structure=structure, keys=1)
+    request = secret.request(
+        group, network="test", account=ACCOUNT, index=0, structure=structure, grants=grants(1)
+    )
     share = secret.point(group)
     bound = formation.proof_context(bytes(32), request, committee, share)
     proof = SchnorrProof.prove(Tag.FORMATION_PROOF, bound, s + s, share, SeededRng(bytes(32)))
@@ -174,7 +173,9 @@ def test_two_formations_are_two_keys_and_bound_to_their_place() -> None:
     assert first.share.chain_code != second.share.chain_code
     secret = DeviceSecret.draw(TOY_GROUP, SeededRng(bytes(32)))
     structure = AccessStructure.with_committee(["n1"], 0, {"device": 2})
-    here = secret.request(TOY_GROUP, network="a", account=ACCOUNT, index=0, structure=structure, keys=1)
+    here = secret.request(
+        TOY_GROUP, network="a", account=ACCOUNT, index=0, structure=structure, grants=grants(1)
+    )
     for change in ({"network": "b"}, {"account": bytes(32)}, {"index": 1}):
         elsewhere = msgspec.structs.replace(here, **change)
         with pytest.raises(ProofRejected):
@@ -190,17 +191,19 @@ def test_a_formed_share_survives_the_vault() -> None:
 def test_a_seat_of_another_kind_or_a_stranger_at_the_table_is_refused() -> None:
     secret = DeviceSecret.draw(TOY_GROUP, SeededRng(bytes(32)))
     structure = AccessStructure.with_committee(["n1", "n2"], 1, {"device": 2})
-    request = secret.request(TOY_GROUP, network="test", account=ACCOUNT, index=0, structure=structure, keys=1)
+    request = secret.request(
+        TOY_GROUP, network="test", account=ACCOUNT, index=0, structure=structure, grants=grants(1)
+    )
 
     async def device(party: Party) -> formation.Formed:
         return await formation.form_as_device(party, secret)
 
-    seats = {"n1": device, "n2": formation.form_as_node, "device": device}
+    seats = {"n1": device, "n2": without_keys, "device": device}
     played = Table(formation.DECLARATION, seats, TOY_GROUP, payload=encode(request)).play()
     assert isinstance(played["n1"], Malformed)
     assert "device is device, not n1" in str(played["n1"])
-    for extra in ({"stranger": formation.form_as_node}, {"device": None}):
-        seats = {"n1": formation.form_as_node, "n2": formation.form_as_node, "device": device} | extra
+    for extra in ({"stranger": without_keys}, {"device": None}):
+        seats = {"n1": without_keys, "n2": without_keys, "device": device} | extra
         present = {name: run for name, run in seats.items() if run is not None}
         played = Table(formation.DECLARATION, present, TOY_GROUP, payload=encode(request)).play()
         assert {type(error) for error in errors(played).values()} == {Malformed}

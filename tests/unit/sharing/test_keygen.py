@@ -10,12 +10,11 @@ from quorate.groups import SECP256K1, Group
 from quorate.groups.toy import TOY_GROUP
 from quorate.session import Declaration, Party
 from quorate.sharing import keygen
-from quorate.sharing.generation import MAX_BATCH, CommitteeKey, GeneratedKey, KeyGeneration
+from quorate.sharing.generation import MAX_BATCH, CommitteeKey, GeneratedKey
 from quorate.sharing.keyshare import KeyShare
 from quorate.sharing.polynomial import Commitment, Polynomial, interpolate
 
 DECLARATION = Declaration("keygen-test", 1, *keygen.rules())
-SEAM: KeyGeneration = keygen
 """The module itself stands behind the seam."""
 
 
@@ -23,7 +22,7 @@ def generate(
     nodes: int, degree: int, *, count: int = 2, group: Group = TOY_GROUP, seed: int = 1
 ) -> dict[str, tuple[GeneratedKey, ...]]:
     async def run(party: Party) -> tuple[GeneratedKey, ...]:
-        return await SEAM.generate(party, degree=degree, count=count, context=b"pool", nodes=names(nodes))
+        return await keygen.generate(party, degree=degree, count=count, context=b"pool", nodes=names(nodes))
 
     table = Table(DECLARATION, dict.fromkeys(names(nodes), run), group, seed=seed)
     played = table.play()

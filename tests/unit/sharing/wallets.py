@@ -20,12 +20,24 @@ from quorate.sharing.formation import DeviceSecret, Formed
 from quorate.sharing.generation import GeneratedKey
 from quorate.sharing.keyshare import KeyShare
 from quorate.sharing.refresh import DECLARATION, Refreshed, refresh_as_factor, refresh_as_node
+from quorate.sharing.statements import Grant
+from quorate.testing.pools import deal_keys
 
 ACCOUNT = bytes(range(32))
 
 
 def nodes(count: int) -> tuple[str, ...]:
     return tuple(f"n{i}" for i in range(1, count + 1))
+
+
+def grants(count: int) -> tuple[Grant, ...]:
+    """Names for as many pool keys; what holds as a certificate is not for the protocol."""
+    return tuple(Grant(0, 1, at, (("n1", bytes(64)),)) for at in range(count))
+
+
+async def without_keys(party: Party) -> Formed:
+    """A node that has none of the granted keys."""
+    return await formation.form_as_node(party, ())
 
 
 def formation_table(
@@ -43,14 +55,20 @@ def formation_table(
     """A table set for a formation; `device` replaces the device's seat."""
     structure = AccessStructure.with_committee(nodes(count), degree, {"device": 2})
     secret = DeviceSecret.draw(group, SeededRng(b"device" + bytes([seed])))
-    request = secret.request(group, network="test", account=ACCOUNT, index=0, structure=structure, keys=keys)
+    granted = grants(len(next(iter(pool.values()))) if pool else keys)
+    request = secret.request(
+        group, network="test", account=ACCOUNT, index=0, structure=structure, grants=granted
+    )
+    if pool is None:
+        dealt = deal_keys(group, nodes(count), degree, keys, SeededRng(b"pool" + bytes([seed])))
+        pool = {name: tuple(parts) for name, parts in dealt.items()}
 
     async def as_device(party: Party) -> Formed:
         return await formation.form_as_device(party, secret)
 
     def as_node(name: str) -> Callable[[Party], Any]:
         async def run(party: Party) -> Formed:
-            return await formation.form_as_node(party, pool=pool[name] if pool else None)
+            return await formation.form_as_node(party, pool[name])
 
         return run
 

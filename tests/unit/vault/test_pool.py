@@ -192,6 +192,14 @@ def test_a_next_epoch_is_staged_beside_the_live_one_and_replaces_it_in_one_write
     assert set(pool.live_parts(CURVE, 1, 1)) == {0, 1}
 
 
+def test_a_key_that_was_not_dealt_anew_is_offered_no_more(pooled: Vault) -> None:
+    pooled.pool.stage(CURVE, 1, 1, {0: (ONE, b"new"), 2: (ONE, b"new")})
+    pooled.pool.activate(1)
+    assert pooled.pool.unassigned(CURVE, 9) == [at(0), at(2)]
+    with pytest.raises(Unavailable):
+        pooled.pool.sign(at(1), ALICE, ONE, NOW)
+
+
 def test_a_staged_epoch_that_is_given_up_is_gone(pooled: Vault) -> None:
     pooled.pool.stage(CURVE, 1, 1, {0: (ONE, b"new")})
     pooled.pool.burn(at(0))

@@ -56,7 +56,7 @@ class FormOffer(JudgedOffer[FormationRequest]):
         if DEVICE not in spec.parties or spec.suite not in CURVES:
             raise Refused("forming needs the device, and a curve we know", code="parties")
         committee.check_quorum(set(spec.parties) - {DEVICE})
-        if request.keys or not 1 <= len(request.grants) <= MAX_CLAIMED:
+        if len(request.grants) > MAX_CLAIMED:
             raise Refused("one key of the pool, and at most one for the first refresh", code="payload")
         services.check_quiet()
         services.keybook.check_room(caller.account, services.clock())
