@@ -16,17 +16,16 @@ from typing import Any, Final, cast
 
 from quorate.encoding import decode
 from quorate.entropy import SeededRng
-from quorate.errors import Blame, ProofRejected
+from quorate.errors import Blame
 from quorate.groups import Group, Scalar
 from quorate.groups.toy import TOY_GROUP
 from quorate.primitives.tags import Tag
 from quorate.primitives.transcript import digest
 from quorate.secret import Secret
-from quorate.session import Exhibit, Message, Offence, Party, PartyId, Slot, convict, examine
-from quorate.sharing import avss
+from quorate.session import Exhibit, Offence, Party, PartyId, convict, examine
+from quorate.sharing import agreement, avss
 from quorate.sharing.agreement import Agreement
 from quorate.sharing.agreement import Terms as Voting
-from quorate.sharing.agreement import check as check_vote
 from quorate.sharing.avss import ReadyCertificate, Setting, Sharing, bivariate, commitments
 from quorate.sharing.avss.messages import Dealing, Send
 from quorate.sharing.epochs import epoch_number
@@ -198,7 +197,7 @@ class EpochChange:
         ]
         first = next(slot.path for slot, _ in shown if slot.sender == offender)
         if not first.startswith(f"{FORK}/"):
-            return _voted_falsely(self.voting(result), offender, shown)
+            return agreement.offence(self.voting(result), offender, shown)
         dealer = first.removeprefix(f"{FORK}/")
         return avss.offence(
             self.setting(result, dealer),
@@ -354,17 +353,6 @@ def _liars(terms: Terms, dice: Dice) -> list[PartyId]:
         ):
             chosen.append(name)
     return chosen
-
-
-def _voted_falsely(terms: Voting, offender: PartyId, shown: Sequence[tuple[Slot, Message]]) -> str:
-    for slot, message in shown:
-        if slot.sender == offender:
-            view = slot.path.rpartition("/")[2]
-            try:
-                check_vote(terms, int(view) if view.isdigit() else 0, offender, message)
-            except ProofRejected as error:
-                return str(error)
-    raise ProofRejected(f"nothing shown proves that {offender} deviated")
 
 
 def _require(result: Result[Any], holds: bool, what: str) -> None:
