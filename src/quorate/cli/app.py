@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from quorate.cli.committee_commands import committee_app
+from quorate.cli.change_commands import committee_app
 from quorate.cli.node_commands import node_app
 from quorate.cli.sign_commands import sign_app
 from quorate.cli.wallet_commands import wallet_app

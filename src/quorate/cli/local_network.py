@@ -3,12 +3,13 @@
 Each node has a directory with its configuration, its vault, its seal, its log, and a file that it holds
 locked while it runs and that holds its process id: a lock goes with its process, so a stale file misleads
 nobody. Identities are made by each node itself, in a process that then ends; at that time there are no
-shares. Ports are chosen free at every start.
+shares. Ports are chosen at the first start and kept: records of the committee name them.
 """
 
 from __future__ import annotations
 
 import fcntl
+import itertools
 import json
 import os
 import signal
@@ -18,7 +19,7 @@ import sys
 import threading
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,11 +34,15 @@ from quorate.device.login import read_login_key
 from quorate.device.network import Network, NodeRow
 from quorate.entropy import Rng, system_rng
 from quorate.errors import Malformed, Unavailable
+from quorate.session import KeyPair
 from quorate.sharing.quorums import Quorums
 from quorate.vault.files import make_private_directory, write_new
 
 NETWORK_NAME: Final = "local"
 LOOPBACK: Final = "127.0.0.1"
+
+NO_PORT: Final = 1
+"""What stands in the place of a port before one is chosen."""
 
 DEFAULT_NODES: Final = 5
 """Of which three sign: one may lie and two may be down. Other sizes also sign with a majority by default."""
@@ -102,9 +107,13 @@ class NodeProcess:
 class LocalNetwork:
     """The network under one home directory."""
 
-    def __init__(self, home: Home, *, rng: Rng = system_rng) -> None:
+    def __init__(
+        self, home: Home, *, rng: Rng = system_rng, settings: Mapping[str, int | float] | None = None
+    ) -> None:
+        """`settings` stand in the nodes' configuration in place of what a local network has by default."""
         self._home = home
         self._rng = rng
+        self._settings = dict(settings or {})
 
     @property
     def exists(self) -> bool:
@@ -141,7 +150,7 @@ class LocalNetwork:
             report("starting the nodes")
             if all(node.pid is None for node in before):
                 # With some running, the others must come back where those expect them.
-                self._choose_ports()
+                self._place()
             started = self._start([node.name for node in before if node.pid is None])
             self._wait(started)
             return self.nodes(), True
@@ -150,13 +159,16 @@ class LocalNetwork:
         """Stop every node that runs; gives their names."""
         with self._exclusive():
             running = [node for node in self.nodes() if node.pid is not None]
-            for node in running:
-                _send(node.pid, signal.SIGTERM)
-            for node in running:
-                if not _gone(node, STOP_SECONDS):
-                    _send(node.pid, signal.SIGKILL)
-                    _gone(node, STOP_SECONDS)
+            self._stop(running)
             return [node.name for node in running]
+
+    def _stop(self, running: list[NodeProcess]) -> None:
+        for node in running:
+            _send(node.pid, signal.SIGTERM)
+        for node in running:
+            if not _gone(node, STOP_SECONDS):
+                _send(node.pid, signal.SIGKILL)
+                _gone(node, STOP_SECONDS)
 
     # --- making --------------------------------------------------------------------------------------
 
@@ -169,7 +181,7 @@ class LocalNetwork:
         if not key.exists():
             write_new(key, self._rng(32), draft=key.with_suffix(".draft"))
         identities = self._make_identities(names)
-        rows = [NodeRow(name, f"http://{LOOPBACK}:1", identities[name]) for name in names]
+        rows = [NodeRow(name, f"http://{LOOPBACK}:{NO_PORT}", identities[name]) for name in names]
         # Written last: a network whose file is there is whole.
         self._write_network(Network.of(NETWORK_NAME, quorums, rows, EXTRA_CHAINS))
 
@@ -184,16 +196,46 @@ class LocalNetwork:
             found[name] = json.loads(output)["identity"]
         return found
 
-    def _choose_ports(self) -> None:
+    def add(self, count: int) -> list[NodeRow]:
+        """Make and start nodes that wait to be taken into the committee; gives them when they are ready."""
+        with self._exclusive():
+            network = Network.read(self._home.network_file)
+            taken = {path.name for path in self._home.network.glob("node*") if path.is_dir()}
+            free = (f"node{number}" for number in itertools.count(1))
+            names = list(itertools.islice((name for name in free if name not in taken), count))
+            identities = self._make_identities(names)
+            ports = zip(names, _free_ports(count), strict=True)
+            rows = [NodeRow(name, f"http://{LOOPBACK}:{port}", identities[name]) for name, port in ports]
+            for row in rows:
+                self._write_config(network, row.name, waits_at=row.url)
+            self._wait(self._start(names), {row.name: row.url for row in rows})
+            return rows
+
+    def follow(self, network: Network) -> list[str]:
+        """The nodes have become this committee. Stops those that were left out; gives their names."""
+        with self._exclusive():
+            before = self.nodes()
+            self._write_network(network)
+            out = [node for node in before if node.name not in network.nodes and node.pid is not None]
+            self._stop(out)
+            return [node.name for node in out]
+
+    def operator(self) -> KeyPair:
+        """The key that operates all nodes here, made at the first call."""
+        key = self._home.operator_key
+        if not key.exists():
+            write_new(key, self._rng(32), draft=key.with_suffix(".draft"))
+        return read_login_key(key)
+
+    def _place(self) -> None:
+        """Choose ports, unless the nodes have some that are free: the committee's record names them."""
         network = Network.read(self._home.network_file)
-        sockets = [socket.socket() for _ in network.nodes]
-        try:
-            for one in sockets:
-                one.bind((LOOPBACK, 0))
-            ports = [one.getsockname()[1] for one in sockets]
-        finally:
-            for one in sockets:
-                one.close()
+        ports = [int(row.url.rpartition(":")[2]) for row in network.nodes.values()]
+        if network.epoch or (all(map(_is_free, ports)) and len(set(ports)) == len(ports)):
+            for name in network.names if not network.epoch else ():
+                self._write_config(network, name)
+            return
+        ports = _free_ports(len(network.nodes))
         rows = [
             NodeRow(row.name, f"http://{LOOPBACK}:{port}", row.identity)
             for row, port in zip(network.nodes.values(), ports, strict=True)
@@ -207,7 +249,8 @@ class LocalNetwork:
         path = self._home.network_file
         write_new(path, network.to_json(), draft=path.with_suffix(".draft"))
 
-    def _write_config(self, network: Network, name: str) -> None:
+    def _write_config(self, network: Network, name: str, *, waits_at: str = "") -> None:
+        """`waits_at`: the address of a node that is not of the network's committee yet."""
         from quorate.node.config import to_toml
 
         quorums = network.quorums
@@ -216,7 +259,11 @@ class LocalNetwork:
             "name": name,
             "network": network.name,
             "network_key": read_login_key(self._home.login_key).public.to_bytes().hex(),
-            "listen": network.nodes[name].url.removeprefix("http://"),
+            "operator_key": self.operator().public.to_bytes().hex(),
+            "listen": (waits_at or network.nodes[name].url).removeprefix("http://"),
+            "joining": bool(waits_at),
+            "epoch": network.epoch,
+            "parent": network.record.parent.hex() if network.epoch else "",
             "storage": "sqlite:///vault.sqlite",
             "keys": "keys",
             "seal": "keyfile:seal.key",
@@ -224,6 +271,7 @@ class LocalNetwork:
             "pool_target": POOL_TARGET,
             "pool_batch": POOL_BATCH,
             "pool_account_keys": POOL_ACCOUNT_KEYS,
+            **self._settings,
             "thresholds": {"d": quorums.degree, "t": quorums.liars, "f": quorums.away},
             "committee": [
                 {"name": row.name, "url": row.url, "identity": row.identity} for row in network.nodes.values()
@@ -252,15 +300,18 @@ class LocalNetwork:
                 started[name] = _child(arguments, log=log, directory=directory)
         return started
 
-    def _wait(self, started: dict[str, subprocess.Popen[bytes]]) -> None:
+    def _wait(
+        self, started: dict[str, subprocess.Popen[bytes]], urls: Mapping[str, str] | None = None
+    ) -> None:
         network = Network.read(self._home.network_file)
+        places = urls or {name: row.url for name, row in network.nodes.items()}
         ends = monotonic() + READY_SECONDS
         waiting = dict(started)
         while waiting:
             for name, child in list(waiting.items()):
                 if child.poll() is not None:
                     raise Unavailable(f"{name} has ended; its log says: {_last_line(self._directory(name))}")
-                if is_ready(network.nodes[name].url):
+                if is_ready(places[name]):
                     del waiting[name]
             if waiting and monotonic() > ends:
                 names = ", ".join(waiting)
@@ -284,6 +335,29 @@ class LocalNetwork:
             yield
         finally:
             os.close(descriptor)
+
+
+def _free_ports(count: int) -> list[int]:
+    sockets = [socket.socket() for _ in range(count)]
+    try:
+        for one in sockets:
+            one.bind((LOOPBACK, 0))
+        return [one.getsockname()[1] for one in sockets]
+    finally:
+        for one in sockets:
+            one.close()
+
+
+def _is_free(port: int) -> bool:
+    if port == NO_PORT:
+        return False
+    with socket.socket() as one:
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            one.bind((LOOPBACK, port))
+        except OSError:
+            return False
+        return True
 
 
 def hold_node_lock(directory: Path) -> int:

@@ -48,6 +48,11 @@ class Home:
         return self.network / "login.key"
 
     @property
+    def operator_key(self) -> Path:
+        """The local network's operator key: whoever reads it can change its committee."""
+        return self.network / "operator.key"
+
+    @property
     def device(self) -> Path:
         """The device's vault, its data keys and its seal."""
         return self.path / "device"

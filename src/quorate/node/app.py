@@ -30,6 +30,7 @@ from quorate.identity import RequestProof, verify_request
 from quorate.node.limits import MAX_BODY_BYTES, MAX_SUCCESSIONS
 from quorate.node.link_socket import links
 from quorate.node.node import Node
+from quorate.node.operators import OPERATOR_HANDLERS
 from quorate.transport.channel import ChannelClosed
 from quorate.transport.frames import MAX_FRAME_BYTES, Frame, read_frame
 from quorate.transport.reports import public_text
@@ -360,6 +361,7 @@ def make_app(node: Node) -> Litestar:
             pool_claim,
             sessions,
             links,
+            *OPERATOR_HANDLERS,
         ],
         dependencies={"node": provide_node},
         exception_handlers={
@@ -433,7 +435,7 @@ def _explain_http(_: Request[Any, Any, Any], error: HTTPException) -> Response[E
 
 def _status(error: QuorateError) -> int:
     match error:
-        case Refused(code="login" | "challenge" | "proof"):
+        case Refused(code="login" | "challenge" | "proof" | "operator"):
             return 401
         case Refused(code="unknown-key" | "nothing-staged"):
             return 404

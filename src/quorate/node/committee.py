@@ -172,14 +172,19 @@ class Committee:
         coming = _Now(record, self._keys_in(record), (*now.chain, *fresh), activation)
         with self._vault.transaction() as tx:
             network = self.root.network
-            if self._vault.records.get(_ROOT, network) is None:
-                self._vault.records.put(_ROOT, network, encode(self.root), expected=0)
+            self.pin()
             for one in fresh:
                 self._vault.records.put(_SUCCESSION, f"{one.record.epoch:08}", encode(one), expected=0)
             kept = self._vault.records.get(_ACTIVATION, network)
             version = 0 if kept is None else kept.version
             self._vault.records.put(_ACTIVATION, network, encode(activation), expected=version)
             tx.after_commit(lambda: self._become(coming))
+
+    def pin(self) -> None:
+        """A change begins: what the operator wrote down is from now on what the vault holds."""
+        network = self.root.network
+        if self._vault.records.get(_ROOT, network) is None:
+            self._vault.records.put(_ROOT, network, encode(self.root), expected=0)
 
     def _become(self, coming: _Now) -> None:
         self._now = coming

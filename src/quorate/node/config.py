@@ -66,6 +66,7 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     parent: str = ""
     joining: bool = False
     renewal_days: float = 7.0
+    operator_key: str = ""
     allow_blind: bool = False
     shards_ahead: int = 64
     background_cpu: float = 0.25
@@ -101,6 +102,7 @@ class NodeConfig:
     epoch: int = 0
     parent: bytes = bytes(32)
     renewal_days: float = 0.0
+    operator_key: PublicKeys | None = None
     pool_target: int = 0
     pool_batch: int = 200
     pool_account_keys: int = 8
@@ -193,6 +195,7 @@ def _checked(file: _File, base: Path) -> NodeConfig:
         epoch=_epoch(file.epoch),
         parent=_parent(file.parent, file.epoch),
         renewal_days=file.renewal_days,
+        operator_key=_keys("operator_key", file.operator_key) if file.operator_key else None,
         pool_target=file.pool_target,
         pool_batch=file.pool_batch,
         pool_account_keys=file.pool_account_keys,

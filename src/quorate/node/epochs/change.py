@@ -146,13 +146,18 @@ class EpochChange:
         if self.under is None:
             # for a node that is new, and knows an earlier committee, the old one is the last but one
             under = Under(fresh[-2].record if len(fresh) > 1 else committee.record, fresh)
-            await self.means.worker(self.store.begin, under)
+            await self.means.worker(self._begin, under)
             self.means.links.admit(link_peers(under.new))
             committee.changing = True
             self.under, self._since, self._assembly = under, monotonic(), None
             self._ask()
             self.means.log("change", epoch=under.new.epoch, nodes=len(under.new.names), outcome="certified")
         self.kick()
+
+    def _begin(self, under: Under) -> None:
+        with self.means.vault.transaction():
+            self.means.committee.pin()
+            self.store.begin(under)
 
     async def take_in(self, sender: str, talk: Talk) -> None:
         """What a node says about the change under way; returns when it is written down.
