@@ -31,6 +31,7 @@ class Broadcasting(StandingProtocol):
         self.judge: Callable[[SessionSpec, str], None] = lambda spec, proposer: None
         self.failures: list[QuorateError] = []
         self.before_keeping: Callable[[], None] = lambda: None
+        self.when_begun: Callable[[], None] = lambda: None
 
     def consider(self, spec: SessionSpec, proposer: str) -> None:
         self.judge(spec, proposer)
@@ -52,6 +53,9 @@ class Broadcasting(StandingProtocol):
             self._node.vault.records.put("delivered", spec.id.hex(), body, expected=0)
 
         return write
+
+    def begun(self, spec: SessionSpec) -> None:
+        self.when_begun()
 
     def failed(self, spec: SessionSpec, error: QuorateError) -> None:
         self.failures.append(error)

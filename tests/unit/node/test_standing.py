@@ -130,6 +130,25 @@ async def test_a_node_that_refuses_takes_no_part_and_the_others_conclude(table: 
         await node.standing.start(spec)
 
 
+async def test_a_session_whose_subject_was_used_is_refused_when_it_would_be_written(
+    table: StandingCommittee,
+) -> None:
+    def used() -> None:
+        raise Refused("that number was used", code="test")
+
+    table.protocols["node5"].when_begun = used
+    table.link()
+    spec = spec_of(table.committee)
+    with pytest.raises(Refused):
+        await table.committee.nodes["node5"].standing.start(spec)
+    await table.committee.nodes["node1"].standing.start(spec)
+    await until(lambda: table.agreed(spec.id, "node1", "node2", "node3", "node4"))
+    node = table.committee.nodes["node5"]
+    assert node.vault.standing.state(spec.id) is None
+    assert node.vault.journal.open_sessions() == []
+    await until(lambda: table.committee.nodes["node1"].vault.outbox.depth("node5").rows == 0)
+
+
 async def test_a_node_that_cannot_yet_is_asked_again(table: StandingCommittee) -> None:
     early = True
 

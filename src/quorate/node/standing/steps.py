@@ -93,7 +93,10 @@ class Steps:
             self._live.pop(session, None)
             if not isinstance(error, Exception):
                 raise
-            return StepResult([error] * len(events), None, False, thread_cpu() - begun)
+            if isinstance(error, Refused):  # by `begun`: never, and whoever asked need not ask again
+                self._refuse(session)
+            missed = [None if isinstance(error, Refused) and event.sender else error for event in events]
+            return StepResult(missed, None, False, thread_cpu() - begun)
         view = None if live is None else live.view()
         return StepResult(outcomes, view, unit.retires, thread_cpu() - begun)
 
