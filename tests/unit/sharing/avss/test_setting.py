@@ -12,9 +12,9 @@ from quorate.groups import SECP256K1
 from quorate.groups.toy import TOY_GROUP
 from quorate.session import Party
 from quorate.session.envelope import Envelope
-from quorate.sharing.avss import DECLARATION, MAX_BATCH, Setting
-from quorate.sharing.avss.messages import Dealing, Matrix, rules
-from quorate.sharing.avss.setting import DEALING_LIMIT
+from quorate.sharing.avss import DECLARATION, MAX_BATCH, SENDER_LIMIT, Setting, sender_limit
+from quorate.sharing.avss.messages import VECTOR_LIMIT, Dealing, Echo, Get, Matrix, Ready, Send, rules
+from quorate.sharing.avss.setting import DEALING_LIMIT, MAX_SCALAR_BYTES
 from quorate.sharing.quorums import Quorums
 
 
@@ -89,3 +89,35 @@ def test_three_thresholds_are_kept_apart() -> None:
     assert (wide.quorums.echo, wide.echo) == (4, 4)
     one = make(1, Quorums(9, 8, 0, 0), nodes=9)
     assert (one.quorums.echo, one.echo) == (5, 9)
+
+
+def test_a_group_of_longer_scalars_is_refused() -> None:
+    class Wide(type(TOY_GROUP)):  # type: ignore[misc]
+        scalar_length = MAX_SCALAR_BYTES + 1
+
+    with pytest.raises(Malformed):
+        make(1, group=Wide())
+    Wide.scalar_length = MAX_SCALAR_BYTES
+    make(1, group=Wide())
+
+
+def test_the_largest_vectors_fit_their_messages() -> None:
+    limits = {rule.kind: rule.limit for rule in rules()}
+    values = bytes(MAX_BATCH * MAX_SCALAR_BYTES)
+    assert len(encode(Echo(bytes(32), values))) <= limits[Echo] == VECTOR_LIMIT
+    assert len(encode(Ready(bytes(32), values, bytes(64)))) <= limits[Ready] == VECTOR_LIMIT
+    assert len(encode(Get(bytes(32)))) <= limits[Get]
+    for quorums in (Quorums(5, 2, 1, 0), Quorums(9, 4, 2, 0)):
+        setting = make(MAX_BATCH, quorums, SECP256K1, quorums.nodes)
+        assert len(encode(Send(bytes(setting.row_bytes)))) <= limits[Send]
+
+
+def test_the_limit_of_a_sender_follows_from_the_session_and_stays_below_the_declared_one() -> None:
+    smallest = sender_limit(TOY_GROUP, FIVE, 1, dealers=1)
+    assert (
+        smallest < sender_limit(TOY_GROUP, FIVE, 1, dealers=5) < sender_limit(SECP256K1, FIVE, 1, dealers=5)
+    )
+    most = sender_limit(SECP256K1, Quorums(9, 4, 2, 0), MAX_BATCH, dealers=32)
+    assert most < SENDER_LIMIT
+    assert DECLARATION.within(most).sender_limit == most
+    assert DECLARATION.sender_limit == SENDER_LIMIT
