@@ -124,6 +124,21 @@ class Storm(Liar):
         return True
 
 
+class Selective(Liar):
+    """Says what is true, and each thing to some only; votes for later views whenever it hears of a vote."""
+
+    def _say(self, view: int, message: Message) -> None:
+        drawn = self._party.rng(1)[0]
+        some = [other for place, other in enumerate(self._party.others) if drawn >> place % 8 & 1]
+        self.whisper(view, message, some)
+
+    def receive(self, sender: PartyId, message: Message, path: str) -> None:
+        super().receive(sender, message, path)
+        if isinstance(message, Change):
+            for view in range(self.view, min(self.view + 3, MAX_VIEWS)):
+                self._vote(view)
+
+
 class Forgetful(Liar):
     """Says in its votes that it is locked on nothing, proposes as if nobody were, and breaks its promises."""
 
@@ -282,6 +297,7 @@ LIARS: Final[tuple[type[Agreement], ...]] = (
     TwoFaced,
     Eager,
     Storm,
+    Selective,
     Forgetful,
     Forger,
 )
