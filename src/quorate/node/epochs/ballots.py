@@ -91,7 +91,10 @@ class Ballots(StandingProtocol):
 
     def take(self, question: Question, sender: str, vouch: Vouch) -> None:
         """A node's word; its first for each candidate counts. Raises `ProofRejected`, `Malformed`."""
-        _, committee = self._open[question.payload]
+        known = self._open.get(question.payload)
+        if known is None or vouch.subject != question.subject:
+            return  # answered since
+        _, committee = known
         if vouch.candidate not in question.candidates or sender not in question.nodes:
             raise Malformed("a voucher for nobody, or of nobody")
         committee.identities[sender].verify(question.to_vouch(vouch.candidate, vouch.thing), vouch.signature)
@@ -127,10 +130,13 @@ class Ballots(StandingProtocol):
 
     async def start(self, means: Means, question: Question, committee: CommitteeRecord) -> None:
         """Begin the session, if enough is known and it has not begun."""
-        if await means.worker(self.begin, question):
+        if await means.background(self._may_begin, question) and await means.worker(self.begin, question):
             spec = question.spec(committee.identities)
             if await means.background(self._vault.standing.state, spec.id) is None:
                 await means.standing.start(spec)
+
+    def _may_begin(self, question: Question) -> bool:
+        return self._input(question) is not None or len(self.certificates(question)) >= question.needed
 
     def chosen(self, question: Question) -> dict[str, bytes] | None:
         """Step 4: by candidate, the digests of what was chosen; None while it is not decided here."""

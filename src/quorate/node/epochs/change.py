@@ -184,6 +184,8 @@ class EpochChange:
 
     def _write(self, under: Under, sender: str, talk: Talk) -> None:
         old, new = under.old, under.new
+        if not self.store.is_under(under):
+            return  # the switch was made since: a word of that change must not be taken for one of the next
         match talk:
             case Show() | Choose() | AskPages() | CopyPage():
                 self._listing.write(under, sender, talk)

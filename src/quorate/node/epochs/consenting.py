@@ -63,6 +63,9 @@ class Consenting:
         """What a node says about the record to come. Raises `NotNow`, `ProofRejected`, `Malformed`."""
         parent = self._means.committee.record
         question = succession_question(parent)
+        epoch = talk.record.epoch if isinstance(talk, Wished) else talk.epoch
+        if epoch != parent.epoch + 1:
+            return  # of an epoch that has begun since
         match talk:
             case Vouch():
                 self._ballots.take(question, sender, talk)

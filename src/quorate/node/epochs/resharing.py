@@ -98,6 +98,8 @@ class Resharing(StandingProtocol):
         digest = value.digest if isinstance(value, Reshared) else b""
 
         def write() -> None:
+            if not self._store.is_under(under):
+                return  # the switch was made since; what is written now would be found by the next change
             for one in writes:
                 one()
             self._store.put_result(at, digest)

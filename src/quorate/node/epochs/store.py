@@ -115,6 +115,11 @@ class ChangeStore:
         """The change under way."""
         return self._get("under", Under)
 
+    def is_under(self, under: Under) -> bool:
+        """Whether this change is still the one under way, as the vault knows it."""
+        known = self.under()
+        return known is not None and known.new.digest == under.new.digest
+
     def put_page(self, name: str, page: Page) -> None:
         """A page of a node's inventory; its first word counts."""
         self._once(f"page/{name}/{page.number:05}", encode(page))
