@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any, TypeVar, cast, dataclass_transform
+from threading import Lock
+from typing import Any, Final, TypeVar, cast, dataclass_transform
 
 import msgspec
 
@@ -75,6 +76,17 @@ def _foreign(value: Any) -> Any:
 _ENCODER = msgspec.msgpack.Encoder(enc_hook=_foreign, order="deterministic")
 
 
-@lru_cache(maxsize=1024)
+_BUILDING: Final = Lock()
+"""msgspec reads the annotations of a struct when it first meets it, in Python, and so another thread may run.
+That one must not meet the same struct meanwhile: it would work with what is half there and take the process
+down (seen with msgspec 0.22)."""
+
+
 def _decoder(kind: Any, parse: Parse | None) -> msgspec.msgpack.Decoder[Any]:
+    with _BUILDING:
+        return _built(kind, parse)
+
+
+@lru_cache(maxsize=1024)
+def _built(kind: Any, parse: Parse | None) -> msgspec.msgpack.Decoder[Any]:
     return msgspec.msgpack.Decoder(kind, dec_hook=parse)
