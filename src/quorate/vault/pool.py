@@ -228,6 +228,15 @@ class Pool:
         """All keys set apart for wallets that were formed, and unused."""
         return self._select("state = 'granted' AND apart = 1 ORDER BY curve, batch, position", ())
 
+    def parts_for(self, curve: str, account: bytes, key_id: bytes) -> list[PooledKey]:
+        """Keys that may be this account's: the one with this id, the account's own, then unclaimed ones."""
+        found = self._select(
+            "curve = ? AND state IN ('free', 'closed', 'signed', 'granted') AND account IN ('', ?) "
+            "ORDER BY batch, position",
+            (curve, account.hex()),
+        )
+        return sorted(found, key=lambda key: (key.key_id != key_id, key.account != account))
+
     def votes(self, curve: str) -> Mapping[PoolIndex, bytes]:
         """Every index we have voted on or seen granted, with its account: what an epoch hands over."""
         found = self._select("curve = ? AND account <> '' ORDER BY batch, position", (curve,))
