@@ -12,7 +12,7 @@ from quorate.cli.bench.cases import BARS, COMMITTEES, CROWD, FIVE, SEVEN, all_ca
 from quorate.cli.bench.committee import Committee, CommitteeDesk
 from quorate.cli.bench.harness import Room, Sample
 from quorate.cli.bench.plot import plot
-from quorate.cli.bench.report import BatchFigures, batch, figures, observed, table
+from quorate.cli.bench.report import BatchFigures, batch, figures, observed, percentile, table, waits
 from quorate.cli.bench.seats import Load, Table, peak_memory
 from quorate.cli.failures import run
 from quorate.errors import LocalError, Unavailable
@@ -84,7 +84,7 @@ def test_every_promised_case_is_there() -> None:
     for size in (2, 3, 4):
         for what in ("setup", "presign", "online", "sign"):
             assert f"ecdsa-secp256k1/{what}/{size}-parties" in names
-    assert {"wallet/create", "sign/processes-cold"} <= names
+    assert {"wallet/create", "sign/processes-cold", "sign/processes-refill", "pool/assign"} <= names
     for curve in ("secp256k1", "ed25519"):
         for committee in BARS:
             assert f"dkg/{curve}/{committee}/1000-keys" in names
@@ -130,6 +130,27 @@ def test_figures_of_a_batch_are_those_of_one_node_and_key() -> None:
     shown = table([observed("b", [0.1]), made, row("dkg/y", 7, 100)])
     assert shown.count("\n\n") == 1, "a table for each kind of figures"
     assert shown.splitlines()[-1].split()[8] == "-", "no bar where nothing is promised"
+
+
+def test_waiting_times_are_ranked_not_averaged() -> None:
+    seconds = [n / 1000 for n in range(200, 0, -1)]
+    assert (percentile(seconds, 0.5), percentile(seconds, 0.99), percentile(seconds, 1)) == (0.1, 0.198, 0.2)
+    assert percentile([0.3], 0.5) == percentile([0.3], 0.99) == 0.3
+    made = waits("pool/x", seconds, bar="p50", bar_ms=50)
+    assert (made.runs, made.p50_ms, made.p99_ms, made.longest_ms) == (200, 100.0, 198.0, 200.0)
+    assert (made.bar, made.bar_ms) == ("p50", 50)
+    assert table([made, observed("b", [0.1])]).splitlines()[-1].split() == [
+        "pool/x", "200", "100.0", "198.0", "200.0", "p50", "50",
+    ]  # fmt: skip
+
+
+@pytest.mark.long
+def test_keys_are_assigned_and_messages_signed_over_real_processes() -> None:
+    for name, bar in (("pool/assign", "p50"), ("sign/processes-refill", "p99")):
+        (case,) = select(name)
+        made = case.measure(3)
+        assert (made.case, made.runs, made.bar) == (name, 3, bar)
+        assert 0 < made.p50_ms <= made.p99_ms <= made.longest_ms
 
 
 def test_a_batch_is_generated_in_a_process_for_each_node() -> None:

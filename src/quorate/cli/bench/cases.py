@@ -11,7 +11,7 @@ from quorate.cli.bench import ecdsa
 from quorate.cli.bench.committee import Committee, CommitteeDesk
 from quorate.cli.bench.ecdsa import Bench
 from quorate.cli.bench.harness import Room, Sample, require
-from quorate.cli.bench.report import AnyFigures, BatchFigures, Figures, batch, figures
+from quorate.cli.bench.report import AnyFigures, BatchFigures, Figures, WaitFigures, batch, figures
 from quorate.cli.bench.seats import Load, Table
 from quorate.errors import LocalError
 
@@ -52,6 +52,8 @@ def all_cases() -> Iterator[Case]:
         yield Case(f"ecdsa-secp256k1/online/{size}-parties", 15, partial(_online, size))
     yield Case("wallet/create", 3, _create)
     yield Case("sign/processes-cold", 15, _cold)
+    yield Case("sign/processes-refill", 200, _refill)
+    yield Case("pool/assign", 50, _assign)
     for curve, committee, keys in _batches():
         case = f"dkg/{curve}/{committee}/{keys}-keys"
         yield Case(case, 1, partial(_generate, case, curve, committee, keys))
@@ -129,6 +131,18 @@ def _cold(runs: int) -> Figures:
     from quorate.cli.bench import processes
 
     return processes.cold_signature(runs)
+
+
+def _refill(runs: int) -> WaitFigures:
+    from quorate.cli.bench import processes
+
+    return processes.signing_during_refill(runs)
+
+
+def _assign(runs: int) -> WaitFigures:
+    from quorate.cli.bench import processes
+
+    return processes.assignment(runs)
 
 
 def _generate(case: str, curve: str, committee: Committee, keys: int, runs: int) -> BatchFigures:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Sequence
 from typing import TypeAlias
@@ -52,7 +53,22 @@ class BatchFigures(msgspec.Struct, frozen=True):
     peak_mib: int
 
 
-AnyFigures: TypeAlias = Figures | BatchFigures
+class WaitFigures(msgspec.Struct, frozen=True):
+    """How long somebody waits for something over real processes, from outside; `p50_ms` is the median.
+
+    `bar` names the figure that may be at most `bar_ms`.
+    """
+
+    case: str
+    runs: int
+    p50_ms: float
+    p99_ms: float
+    longest_ms: float
+    bar: str
+    bar_ms: float
+
+
+AnyFigures: TypeAlias = Figures | BatchFigures | WaitFigures
 
 
 def figures(case: str, samples: Sequence[Sample]) -> Figures:
@@ -108,6 +124,25 @@ def batch(
     )
 
 
+def percentile(seconds: Sequence[float], share: float) -> float:
+    """The smallest of the values that at least this share of them does not exceed."""
+    ordered = sorted(seconds)
+    return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
+
+
+def waits(case: str, seconds: Sequence[float], *, bar: str, bar_ms: float) -> WaitFigures:
+    """How long the runs took; `bar` is ``p50`` or ``p99``."""
+    return WaitFigures(
+        case,
+        len(seconds),
+        _ms(percentile(seconds, 0.5)),
+        _ms(percentile(seconds, 0.99)),
+        _ms(max(seconds)),
+        bar,
+        round(bar_ms, 3),
+    )
+
+
 _COLUMNS = ("case", "runs", "wall ms", "compute ms", "cpu ms/party", "bytes/party", "rounds", "hops")
 _BATCH_COLUMNS = (
     "case",
@@ -124,11 +159,12 @@ _BATCH_COLUMNS = (
     "messages",
     "peak MiB",
 )
+_WAIT_COLUMNS = ("case", "runs", "p50 ms", "p99 ms", "longest ms", "bar on", "bar")
 
 
 def table(rows: Sequence[AnyFigures]) -> str:
     """Columns for people, one table for each kind of figures; a dash where something is not measured."""
-    kinds = ((Figures, _COLUMNS), (BatchFigures, _BATCH_COLUMNS))
+    kinds = ((Figures, _COLUMNS), (BatchFigures, _BATCH_COLUMNS), (WaitFigures, _WAIT_COLUMNS))
     tables = []
     for kind, columns in kinds:
         chosen = [row for row in rows if isinstance(row, kind)]
