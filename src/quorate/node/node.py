@@ -217,8 +217,9 @@ class Node:
         return self.committee.keys
 
     async def worker(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        """Run a blocking function in the node's one worker thread."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads, function, *arguments)
+        """Run a blocking function in the node's one worker thread; the background stands aside meanwhile."""
+        loop, ahead = asyncio.get_running_loop(), self.background.ahead
+        return await loop.run_in_executor(self._threads, ahead, function, *arguments)
 
     # --- sessions others open with us ----------------------------------------------------------------
 
