@@ -398,7 +398,14 @@ class Node:
     def _in_background(self, work: Any) -> None:
         task = asyncio.ensure_future(work)
         self._background.add(task)
-        task.add_done_callback(self._background.discard)
+        task.add_done_callback(self._background_ended)
+
+    def _background_ended(self, task: asyncio.Task[Any]) -> None:
+        self._background.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if isinstance(error, Exception):
+            self.metrics.count("mistakes")
+            self.log("mistake", error=type(error).__name__, where=_place_of(error))
 
 
 class _Connection:

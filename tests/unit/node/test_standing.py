@@ -1,6 +1,7 @@
 """Sessions among nodes that outlive processes, connections and peers."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -8,14 +9,17 @@ from typing import Any
 import pytest
 from tests.support.standing import StandingCommittee, result_at, spec_of, until
 
+from quorate.encoding import encode
+from quorate.entropy import system_rng
 from quorate.errors import Malformed, Refused, Unavailable
 from quorate.node import links as node_links
 from quorate.node.standing import sessions as sessions_module
 from quorate.node.standing import steps as steps_module
+from quorate.node.standing.talk import Announce, Carry, Done
 from quorate.node.standing.turns import MAX_TOGETHER, Event, Kind, Turns
 from quorate.session import Envelope, Session
 from quorate.testing.committee import LocalCommittee
-from quorate.transport.links import NotNow
+from quorate.transport.links import LinkPeer, MemoryWire, NotNow, WireClosed, call
 from quorate.transport.links import dispatch as dispatch_module
 from quorate.vault.outbox import Depth
 from quorate.vault.standing import StandingState
@@ -350,12 +354,82 @@ async def test_a_peer_without_room_in_the_outbox_is_given_the_session_later(
     await until(lambda: table.agreed(spec.id))
 
 
+async def test_a_node_that_is_behind_asks_for_help_when_it_starts_and_is_given_all_of_it(
+    table: StandingCommittee, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also what its peers' outboxes hold no more: here they were emptied behind their backs."""
+    await table.committee.part("node5")
+    table.link()
+    spec = spec_of(table.committee)
+    nodes = table.committee.nodes
+    await nodes["node5"].standing.start(spec)
+    await nodes["node1"].standing.start(spec)
+    others = ("node1", "node2", "node3", "node4")
+    await until(lambda: table.agreed(spec.id, *others))
+    for name in others:
+        nodes[name].vault.outbox.drop_peer("node5")
+    await table.stop("node5")
+    await table.committee.part()
+    table.start("node5")
+    await until(lambda: table.retired(spec.id))
+    assert table.agreed(spec.id)
+    assert table.deviations() == []
+
+
+async def test_refused_sessions_are_remembered_up_to_a_limit(
+    table: StandingCommittee, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(steps_module, "MAX_REFUSED", 2)
+
+    def judge(spec: Any, proposer: str) -> None:
+        raise Refused("no", code="test")
+
+    table.protocols["node1"].judge = judge
+    table.link("node1")
+    standing = table.committee.nodes["node1"].standing
+    specs = [spec_of(table.committee, number) for number in range(3)]
+    for spec in specs:
+        await standing._take_in("node2", encode(Announce(spec)))
+    for spec in specs[1:]:
+        await standing._take_in("node2", encode(Carry(spec.id, b"x")))
+    with pytest.raises(NotNow):
+        await standing._take_in("node2", encode(Carry(specs[0].id, b"x")))
+
+
+async def test_a_session_that_hears_nothing_is_ticked_more_and_more_seldom(
+    table: StandingCommittee, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sessions_module, "MAX_TICK_SECONDS", 0.1)
+    table.link("node1")
+    node = table.committee.nodes["node1"]
+    spec = spec_of(table.committee)
+    await node.standing.start(spec)
+    clockwork = node.standing._clockwork[spec.id]
+    assert clockwork.pause == 0.05
+    await until(lambda: clockwork.pause == 0.1)
+    found = node.vault.journal.load(spec.id)
+    assert found is not None
+    assert len(found[1]) > 2, "each tick is a record"
+
+
+async def test_a_node_that_does_not_run_its_links_serves_none(table: StandingCommittee) -> None:
+    links = table.committee.nodes["node1"].links
+    for begin in (False, True):
+        near, far = MemoryWire.pair()
+        if begin:
+            links._loop = asyncio.get_running_loop()
+        serving = asyncio.ensure_future(links.serve(far))
+        await asyncio.sleep(0.01)
+        links._loop = None  # it stops in the middle of a handshake
+        caller = table.committee.nodes["node2"].links
+        with contextlib.suppress(WireClosed):
+            await call(near, caller.me, LinkPeer("node1", "", links.me.identity.public), system_rng)
+        await serving
+
+
 async def test_what_is_no_talk_or_of_others_is_dropped_and_what_is_unknown_waits(
     table: StandingCommittee,
 ) -> None:
-    from quorate.encoding import encode
-    from quorate.node.standing.talk import Carry, Done
-
     table.link("node1")
     standing = table.committee.nodes["node1"].standing
     with pytest.raises(Malformed):
@@ -408,8 +482,6 @@ async def test_background_work_stays_below_its_share(table: StandingCommittee) -
 async def test_strangers_fill_their_places_and_a_member_gets_in_after_them(
     table: StandingCommittee, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from quorate.transport.links import MemoryWire
-
     monkeypatch.setattr(node_links, "MAX_LINK_CALLERS", 2)
     links = table.committee.nodes["node1"].links
     table.link("node1")

@@ -19,6 +19,7 @@ from quorate.entropy import system_rng
 from quorate.errors import LocalError, Malformed
 from quorate.transport.links import Dispatch, MemoryWire, NotNow, Parcel, answer, call, take_in
 from quorate.transport.links import dispatch as dispatch_module
+from quorate.transport.links import intake as intake_module
 from quorate.transport.links.dispatch import MAX_UNANSWERED
 from quorate.transport.links.frames import Ack, Later
 
@@ -348,6 +349,27 @@ async def test_a_node_that_floods_is_read_no_faster_than_it_is_handled() -> None
     assert receiver.intake.unanswered == MAX_UNANSWERED, "a second connection buys no more room"
     for task in (flooding, serving, again):
         task.cancel()
+
+
+async def test_large_parcels_are_taken_in_by_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(intake_module, "MAX_UNANSWERED_BYTES", 250)
+    near, far = MemoryWire.pair()
+    receiver, gate = Receiver(), asyncio.Event()
+
+    async def handle(sender: str, body: bytes) -> None:
+        await gate.wait()
+        receiver.bodies.append(body)
+
+    receiver.handle = handle  # type: ignore[method-assign]
+    serving = asyncio.ensure_future(receiver._serve(far))
+    link = await call(near, ME["alice"], PEER["bob"], system_rng)
+    for number in range(6):
+        await link.send(Parcel(number, "topic", bytes(100)))
+    await asyncio.sleep(0.05)
+    assert receiver.intake.unanswered == 2
+    gate.set()
+    await until(lambda: len(receiver.bodies) == 6)
+    serving.cancel()
 
 
 async def receiver_pair(receiver: Receiver) -> tuple[MemoryWire, MemoryWire]:
