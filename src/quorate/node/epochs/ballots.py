@@ -155,7 +155,7 @@ class Ballots(StandingProtocol):
 
     def consider(self, spec: SessionSpec, proposer: str) -> None:
         question, _ = self._find(spec)
-        if self._input(question) is None:
+        if not self.begin(question):
             raise NotNow("too little is certified here yet to choose")
 
     def seat(self, spec: SessionSpec) -> Seat:
