@@ -1,7 +1,7 @@
 """Kill -9 in a change of committee, at durable steps of a node's vault: the change is finished, once, whole.
 
 After each, whoever was killed has the old epoch whole or the new one whole, all nodes come to the new one,
-every key is what it was, and of the old epoch nothing is left that a copy of the database could be opened with.
+every key is what it was, and nothing is left of the old epoch that opens a copy of the database.
 """
 
 from __future__ import annotations
@@ -193,3 +193,42 @@ async def test_what_was_copied_before_the_change_opens_nothing_after_it(house: H
         finally:
             vault.close()
         committee.start(name)
+
+
+async def test_a_node_that_is_killed_while_it_reshares_takes_its_sessions_up(house: House) -> None:
+    """Until its list is made anew, which takes a moment, they are not refused: they would be lost."""
+    committee = house.committee
+    for _ in range(4):
+        epoch = max(house.epochs) + 1
+        leading = await change(house)
+        stored = committee.nodes[VICTIM].epochs.store
+        await until(lambda stored=stored: stored.voted("frozen", epoch) is not None)  # noqa: B023
+        await committee.kill(VICTIM)
+        committee.start(VICTIM)
+        await until(lambda: house.epochs == {epoch})  # noqa: B023
+        await leading
+        await until(lambda: house.is_erased(epoch - 1))  # noqa: B023
+        house.check(epoch)
+
+
+async def test_a_node_whose_sessions_are_lost_switches_without_shares_and_has_them_after_the_next(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its journals are gone, so it never says anything in these sessions again. It must not stay behind."""
+    monkeypatch.setattr("quorate.node.epochs.change.BEHIND_SECONDS", 2.0)
+    committee = house.committee
+    leading = await change(house)
+    node = committee.nodes[VICTIM]
+    await until(lambda: any(view.protocol == "reshare" for view in node.standing.status()))
+    await committee.kill(VICTIM)
+    vault = committee._open_vault(VICTIM)
+    for session in vault.journal.open_sessions():
+        vault.journal.end(session)
+    vault.close()
+    committee.start(VICTIM)
+    await until(lambda: house.epochs == {1})
+    await leading
+    await change(house)
+    await until(lambda: house.epochs == {2})
+    await until(lambda: house.is_erased(1))
+    house.check(2)

@@ -57,10 +57,17 @@ from quorate.session import SessionSpec
 from quorate.sharing.reshare import root
 from quorate.transport.links import NotNow
 from quorate.vault.pool import PoolIndex
+from quorate.vault.standing import StandingState
 
 GRACE_SECONDS: Final = 20.0
 """From an epoch being in force until nodes switch without those who have not stored their shares yet: so long
 signatures go on in the old epoch, where everybody still is."""
+
+BEHIND_SECONDS: Final = 3600.0
+"""From an epoch being in force until a node gives up its own shares of it, and switches without them."""
+
+OVER: Final = (StandingState.FAILED, StandingState.RETIRED)
+"""States of a session that gives no result any more."""
 
 DISMISS_SECONDS: Final = 600.0
 """How long nodes that were left out are still told so."""
@@ -374,7 +381,10 @@ class EpochChange:
         self._in_force_since = self._in_force_since or monotonic()
         ours = self._assembly is not None and await means.background(self._results) is not None
         if means.me in new.names and not ours:
-            return  # our shares are on their way
+            if not await self._is_left_behind():
+                return  # our shares are on their way
+            means.metrics.count("epochs_without_shares")
+            means.log("change", epoch=new.epoch, outcome="shares were missed; they come with the next change")
         everybody = len(await means.background(self.store.holds, new.names)) == len(new.names)
         if not everybody and monotonic() - self._in_force_since < GRACE_SECONDS:
             return
@@ -389,6 +399,22 @@ class EpochChange:
         await means.worker(self._say_erased, under)
         for name in set(under.old.names) - set(new.names):
             self._after(DISMISS_SECONDS, name)
+
+    async def _is_left_behind(self) -> bool:
+        """Whether our shares never come: the sessions have failed here, or everybody else has long gone on.
+
+        To stay in an epoch that is over would be no use: nobody signs in it, and no change leads out of it.
+        """
+        if monotonic() - (self._in_force_since or monotonic()) >= BEHIND_SECONDS:
+            return True
+        if self._assembly is None:
+            return False
+        lacking = [
+            await self.means.background(self.means.vault.standing.state, spec.id)
+            for at, spec in enumerate(await self.means.background(self.resharing.specs))
+            if await self.means.background(self.store.result, at) is None
+        ]
+        return bool(lacking) and all(state in OVER for state in lacking)
 
     def _switch(self, under: Under, activation: Activation, specs: list[SessionSpec]) -> None:
         """Steps F and G: the one write."""

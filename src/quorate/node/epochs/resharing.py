@@ -75,6 +75,8 @@ class Resharing(StandingProtocol):
             raise NotNow("nothing is known here yet of such a change of committee") from None
 
     def seat(self, spec: SessionSpec) -> Seat:
+        if committee_epoch(spec.epoch) <= self._committee.epoch:
+            raise Refused("that committee epoch has begun", code="epoch", parties=[self._me])
         under, assembly, at = self._find(spec)
         terms = terms_of(under, assembly, at)
         shares = self._own_shares(under, assembly.chunks[at])
@@ -113,7 +115,8 @@ class Resharing(StandingProtocol):
     def _frozen(self) -> tuple[Under, Assembly]:
         found = self._current()
         if found is None:
-            raise Refused("no change of committee is under way here", code="epoch", parties=[self._me])
+            # also right after a restart: the list is made anew, and the session goes on then
+            raise NotNow("the list of the change of committee is not known here yet")
         return found
 
     def _find(self, spec: SessionSpec) -> tuple[Under, Assembly, int]:
