@@ -36,6 +36,8 @@ SETS = [
 SEEDS = 100
 COUNT = 2
 BAD = Faults(duplicate=0.05, lose=0.05, damage=0.03, crash=0.01, power_cut=0.002)
+FORGETFUL = Faults(duplicate=0.05, lose=0.05, crash=0.03, power_cut=0.002, forget=True)
+"""What comes to a node that is down is gone; when it is back, it asks for help."""
 
 
 def named(quorums: Quorums) -> str:
@@ -124,7 +126,7 @@ def play(quorums: Quorums, seed: int, group: Group = TOY_GROUP) -> Result[Dealt 
         seed=seed,
         group=group,
         scheduler=any_scheduler(parties, dice),
-        faults=BAD if seed % 2 else Faults(),
+        faults=(Faults(), BAD, Faults(), FORGETFUL)[seed % 4],
         cheats=cheats,
         by_hand=by_hand,
     ).run()
