@@ -253,7 +253,8 @@ class Refill:
             except QuorateError as error:
                 self._log("pool", error=type(error).__name__)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wanted.wait(), pause)
+                async with asyncio.timeout(pause):  # not wait_for, which may swallow a cancellation
+                    await self._wanted.wait()
 
     async def levels(self) -> list[Level]:
         """How full the pool is, curve by curve."""

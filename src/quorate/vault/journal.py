@@ -37,8 +37,14 @@ class VaultJournal:
             if not added:
                 raise AlreadyUsed("this session has a journal already; load it instead of beginning again")
 
-    def append(self, session: bytes, inbound: bytes, outbound: Sequence[bytes]) -> None:
-        """Add one record, durably unless it joins a larger transaction. Raises `LocalError` after `end`."""
+    def append(
+        self, session: bytes, inbound: bytes, outbound: Sequence[bytes], *, number: int | None = None
+    ) -> None:
+        """Add one record, durably unless it joins a larger transaction. Raises `LocalError` after `end`.
+
+        With `number` it must be that record, the first being 0: raises `AlreadyUsed` when another process has
+        gone on with the session.
+        """
         body = encode(_JournalRecord(bytes(inbound), tuple(outbound)))
         with self._rows.storage.transaction() as tx:
             if (
@@ -49,6 +55,8 @@ class VaultJournal:
             ):
                 raise LocalError("this session has no journal; begin one before its first record")
             ((count,),) = tx.query("SELECT COUNT(*) FROM journal_records WHERE session = ?", (session.hex(),))
+            if number is not None and count != number:
+                raise AlreadyUsed("another process has gone on with this session")
             if count >= MAX_RECORDS:
                 raise LimitExceeded(f"a session's journal holds at most {MAX_RECORDS} records")
             tx.execute(

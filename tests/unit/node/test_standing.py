@@ -177,10 +177,10 @@ async def test_a_journal_that_cannot_be_written_costs_the_object_and_nothing_els
     node = table.committee.nodes["node2"]
     append, fails = node.vault.journal.append, iter([False, True, False, True, True])
 
-    def now_and_then(*arguments: Any) -> None:
+    def now_and_then(*arguments: Any, number: int) -> None:
         if next(fails, False):
             raise Unavailable("the disk is full")
-        append(*arguments)
+        append(*arguments, number=number)
 
     monkeypatch.setattr(node.vault.journal, "append", now_and_then)
     table.link()
@@ -190,6 +190,45 @@ async def test_a_journal_that_cannot_be_written_costs_the_object_and_nothing_els
     assert table.agreed(spec.id)
     assert table.deviations() == []
     assert list(fails) == []
+
+
+async def test_two_processes_on_one_database_do_not_contradict_each_other(
+    table: StandingCommittee,
+) -> None:
+    """Nobody should run two; here every fifth step of one node is taken by a second set of objects."""
+    node = table.committee.nodes["node2"]
+    await table.stop("node5")
+    first = node.standing._steps
+    second, third = (
+        steps_module.Steps(
+            "node2",
+            node.vault,
+            node.links,
+            node.standing._protocols.get,
+            clock=node.clock,
+            rng=node.rng,
+            log=node.log,
+            metrics=node.metrics,
+        )
+        for _ in range(2)
+    )
+    first_take, turn = first.take, 0
+
+    def by_turns(events: Any) -> Any:
+        nonlocal turn
+        turn += 1
+        return first_take(events) if turn % 5 else second.take(events)
+
+    first.take = by_turns  # type: ignore[method-assign]
+    table.link()
+    spec = spec_of(table.committee)
+    await table.committee.nodes["node1"].standing.start(spec)
+    await until(lambda: table.agreed(spec.id, "node1", "node2", "node3", "node4"), 40)
+    live = third._known(spec.id)
+    assert live is not None
+    assert third._session(live).concluded, "what both have written replays as one"
+    assert turn > 10
+    assert table.deviations() == []
 
 
 async def test_a_result_that_cannot_be_stored_is_stored_later_and_once(table: StandingCommittee) -> None:

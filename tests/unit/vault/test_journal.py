@@ -37,6 +37,17 @@ def test_it_is_the_journal_that_sessions_ask_for(vault: Vault, open_again: OpenV
     assert again.load(b"unknown") is None
 
 
+def test_a_record_is_written_in_its_own_place_or_not_at_all(vault: Vault) -> None:
+    write(vault.journal)
+    vault.journal.append(A, b"from n4", (), number=3)
+    for taken in (3, 5):
+        with pytest.raises(AlreadyUsed, match="another process"):
+            vault.journal.append(A, b"from n5", (), number=taken)
+    found = vault.journal.load(A)
+    assert found is not None
+    assert len(found[1]) == 4
+
+
 def test_the_end_of_a_session_destroys_its_data_key(vault: Vault) -> None:
     write(vault.journal)
     write(vault.journal, B)

@@ -32,6 +32,9 @@ class HeldJournal:
     A session computes and then appends, in one call. Were the append a write, all computing would have to
     happen inside a transaction, and nobody could sign meanwhile.
 
+    Two processes on one database, against all advice, do not contradict each other either: a record is
+    written in its own place or not at all, and an object that finds its place taken is thrown away.
+
     `begun` says that the session has begun before: without its journal it must never begin again, since it
     would say different things in places where things were said already.
     """
@@ -41,6 +44,7 @@ class HeldJournal:
         self._begun = begun
         self._header: bytes | None = None
         self._records: list[tuple[bytes, tuple[bytes, ...]]] = []
+        self._written = 0
 
     def __bool__(self) -> bool:
         """Whether anything is held back."""
@@ -50,6 +54,7 @@ class HeldJournal:
         found = self._journal.load(session)
         if found is None and self._begun:
             raise ProofRejected("the journal of a session that has begun is not there")
+        self._written = 0 if found is None else len(found[1])
         return found
 
     def begin(self, session: bytes, header: bytes) -> None:
@@ -68,7 +73,8 @@ class HeldJournal:
         if header is not None:
             self._journal.begin(session, header)
         for inbound, outbound in records:
-            self._journal.append(session, inbound, outbound)
+            self._journal.append(session, inbound, outbound, number=self._written)
+            self._written += 1
 
 
 @dataclass(slots=True)
