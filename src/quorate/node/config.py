@@ -31,6 +31,11 @@ MAX_BATCH: Final = 1024
 """Of `quorate.vault.pool`, which is not loaded for reading a configuration."""
 
 
+RESTART_GAP_SECONDS: Final = 10.0
+"""Between two nodes that start anew after a change of committee (`quorate.node.forgetting`): more than a
+start takes, also on a busy machine."""
+
+
 class BadConfig(LocalError):
     """The configuration cannot be used; the message names the file, the key and what to write there."""
 
@@ -66,6 +71,7 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     parent: str = ""
     joining: bool = False
     renewal_days: float = 7.0
+    restart_gap: float = RESTART_GAP_SECONDS
     operator_key: str = ""
     allow_blind: bool = False
     shards_ahead: int = 64
@@ -103,6 +109,7 @@ class NodeConfig:
     parent: bytes = bytes(32)
     renewal_days: float = 0.0
     operator_key: PublicKeys | None = None
+    restart_gap: float = RESTART_GAP_SECONDS
     pool_target: int = 0
     pool_batch: int = 200
     pool_account_keys: int = 8
@@ -169,6 +176,8 @@ def _checked(file: _File, base: Path) -> NodeConfig:
         raise BadConfig("pool_account_keys: new keys for one account in a day; a wallet takes up to two")
     if not 1 <= file.pool_batch <= MAX_BATCH:
         raise BadConfig(f"pool_batch: keys made in one session, between 1 and {MAX_BATCH}")
+    if not 0 <= file.restart_gap <= 3600:
+        raise BadConfig("restart_gap: seconds between two nodes that start anew, at most 3600")
     if not 0 <= file.shards_ahead <= 64:
         raise BadConfig("shards_ahead: between 0 and 64")
     identities = {peer.name: _keys(f"identity of {peer.name}", peer.identity) for peer in file.committee}
@@ -195,6 +204,7 @@ def _checked(file: _File, base: Path) -> NodeConfig:
         epoch=_epoch(file.epoch),
         parent=_parent(file.parent, file.epoch),
         renewal_days=file.renewal_days,
+        restart_gap=file.restart_gap,
         operator_key=_keys("operator_key", file.operator_key) if file.operator_key else None,
         pool_target=file.pool_target,
         pool_batch=file.pool_batch,

@@ -1,4 +1,6 @@
-"""Running a node: configuration in, service out, until a signal says stop."""
+"""Running a node: configuration in, service out, until a signal says stop.
+
+After a change of committee the process replaces itself (`quorate.node.forgetting`)."""
 
 from __future__ import annotations
 
@@ -10,6 +12,7 @@ import uvicorn
 from quorate.node.app import make_app
 from quorate.node.committee import Committee
 from quorate.node.config import load_config
+from quorate.node.forgetting import Forgetting, start_anew, take_passphrase
 from quorate.node.identity import open_vault
 from quorate.node.log import Log
 from quorate.node.node import Node
@@ -23,12 +26,13 @@ def run(path: Path) -> None:
     """Serve the node of a configuration file until SIGTERM or SIGINT. Raises `BadConfig`, `Unavailable`."""
     config = load_config(path)
     log = Log(config.name)
+    passphrase = take_passphrase()
     vault = open_vault(config.storage, config.keys, config.seal)
     connector = _Connector()
     node = Node(config, vault, connect=connector, connect_link=connector.link, log=log)
     connector.committee = node.committee
     log("starting", port=config.port, nodes=len(node.committee.names), epoch=node.committee.epoch)
-    uvicorn.run(
+    settings = uvicorn.Config(
         make_app(node),
         host=config.host,
         port=config.port,
@@ -40,6 +44,16 @@ def run(path: Path) -> None:
         server_header=False,
         timeout_graceful_shutdown=6,
     )
+    server = uvicorn.Server(settings)
+
+    def stop() -> None:
+        server.should_exit = True
+
+    forgetting = Forgetting(node, stop)
+    node.companions.append(forgetting.watch)
+    server.run()
+    if forgetting.due:
+        start_anew(passphrase)
 
 
 class _Connector:

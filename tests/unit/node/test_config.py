@@ -71,6 +71,7 @@ def test_a_written_configuration_reads_back(tmp_path: Path) -> None:
         ({"renewal_days": -1.0}, "renewal_days"),
         ({"renewal_days": 367.0}, "renewal_days"),
         ({"operator_key": "zz"}, "operator_key"),
+        ({"restart_gap": -1.0}, "restart_gap"),
         ({"epoch": 65536, "parent": "11" * 32}, "epoch: the number"),
         ({"epoch": 1}, "parent: the digest"),
         ({"parent": "11" * 32}, "parent: .*none for epoch 0"),
