@@ -83,7 +83,7 @@ async def test_two_nodes_down_are_named_and_nothing_is_begun(
 async def test_a_node_that_falls_silent_while_the_key_is_formed_is_left_out(
     committee: LocalCommittee, device: Device, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("quorate.device.sessions.DEADLINE_SECONDS", 1.0)
+    monkeypatch.setattr("quorate.device.sessions.DEADLINE_SECONDS", 3.0)
     connect = device.desk.nodes.connect
     said: list[str] = []
 
