@@ -20,7 +20,7 @@ from quorate.testing.generations import SIZES, Play, check_play, play
 from quorate.testing.liars import Silent
 from quorate.testing.network import Parcel
 
-QUICK = dict(zip(SIZES, (60, 30, 20, 10, 6), strict=True))
+QUICK = dict(zip(SIZES, (100, 100, 100, 50, 30), strict=True))
 """Seeds of each size here; `make test-long` plays a hundred of each, `make simulate` 2,000."""
 
 AWAY_FOR_A_WHILE = (Quorums(6, 2, 1, 1), Quorums(9, 3, 2, 1))
@@ -185,3 +185,16 @@ def test_the_plain_function_is_what_was_tested() -> None:
     hands = dict.fromkeys(("p1", "p2", "p3", "p4"), run)
     played = play(3, SIZES[0], lying=False, faults=Faults(), hands=hands)
     assert len({value.keys.digest for value in played.result.values.values()}) == 1
+
+
+def test_a_lost_disk_takes_the_place_of_a_liar_and_stops_nobody() -> None:
+    """Where nobody may be away: the node that lost it must stay out, and the others have keys without it."""
+    lost = 0
+    for seed in range(12):
+        with_disks = [name for name in ("p1", "p2", "p3", "p4") if name != "p3"]
+        played = play(seed, SIZES[0], lying=False, journaled=with_disks, crash_at=("p3", 3 * seed + 1, False))
+        others = [played.result.values[name] for name in with_disks]
+        assert len({value.keys.digest for value in others}) == 1
+        assert not any(played.result.deviations[name] for name in with_disks)
+        lost += "p3" in played.result.errors
+    assert lost > 6

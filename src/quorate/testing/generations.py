@@ -41,7 +41,7 @@ SIZES: Final = (
 """The most liars and absent that each size stands when the absent never come back."""
 
 STORM: Final = Faults(
-    duplicate=0.05, lose=0.05, damage=0.01, crash=0.01, deadline=0.002, power_cut=0.002, forget=True
+    duplicate=0.05, lose=0.05, damage=0.01, crash=0.002, deadline=0.002, power_cut=0.002, forget=True
 )
 
 VOTERS: Final[tuple[type[Agreement], ...]] = (Agreement, *LIARS)

@@ -292,10 +292,14 @@ class Agreement:
 
         Not for the earliest alone: it may lack a vote for ever, because others have passed it by.
         """
-        for asked in sorted(self._changes):
-            wanting = {name for view in self._changes if view >= asked for name in self._changes[view]}
-            if asked > self.view and len(wanting) >= self.terms.move:
-                self._vote(asked)
+        wanting: set[PartyId] = set()
+        for latest in sorted(self._changes, reverse=True):
+            wanting |= set(self._changes[latest])
+            if len(wanting) >= self.terms.move:
+                for asked in sorted(self._changes):
+                    if self.view < asked <= latest:
+                        self._vote(asked)
+                return
 
     def _move(self, view: int) -> None:
         """Enter a view, and vote for it if that was not needed: others may need the vote to follow."""
