@@ -13,7 +13,6 @@ from quorate.account.requests import LiveRequest, Signatures
 from quorate.errors import Abort, Missing, Refused
 from quorate.node.keybook import KeyBook
 from quorate.node.offers import refreshing
-from quorate.node.offers.creation import claim_first_epoch
 from quorate.sharing.statements import Prepared, to_sign
 from quorate.testing.committee import LocalCommittee
 
@@ -39,7 +38,7 @@ async def test_a_formed_key_takes_one_request_however_many_spare_keys_its_owner_
         await first.refresh(change, backup=other)
     assert refused.value.code in ("first-epoch", "nothing-staged")  # whoever answers first
     with pytest.raises(Refused) as refused:
-        claim_first_epoch(node._services, first.record.key, change.core_hash)
+        node.keybook.claim_first_epoch(first.record.key, change.core_hash)
     assert refused.value.code == "first-epoch"
     await settled(committee)
 
@@ -48,7 +47,7 @@ async def test_a_certificate_makes_only_that_live_which_this_node_has_signed(
     committee: LocalCommittee, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The second guard, with the first away: node1 stages one line and is shown the other's certificate."""
-    monkeypatch.setattr(refreshing, "claim_first_epoch", lambda *_: None)
+    monkeypatch.setattr(KeyBook, "claim_first_epoch", lambda *_: None)
     monkeypatch.setattr(KeyBook, "forget", lambda *_: None)
     owner = Owner(committee, user="other-line")
     first, second = await Creation.of(owner), await Creation.of(owner)
@@ -75,11 +74,11 @@ async def test_a_certificate_makes_only_that_live_which_this_node_has_signed(
 
     signatures = [(name, committee.nodes[name].identity.sign(to_sign(certified))) for name in signers]
     wanted = LiveRequest(certified, Signatures(tuple(signatures)))
-    with pytest.raises(Refused) as refused:
-        committee.nodes["node1"].make_live(wanted)
-    assert refused.value.code == "staged"
+    owner.show(wanted, staged_at="node2")  # two nodes are enough to decide it and to act on it
     assert not committee.nodes["node1"].keybook.is_live(first.record.key)
-    committee.nodes["node2"].make_live(wanted)
+    assert committee.nodes["node1"].register.service.head(owner.account) is not None
+    for name in signers:
+        assert committee.nodes[name].keybook.is_live(first.record.key)
 
 
 async def test_of_a_plain_and_a_refreshed_first_epoch_one_becomes_live(committee: LocalCommittee) -> None:
@@ -91,20 +90,18 @@ async def test_of_a_plain_and_a_refreshed_first_epoch_one_becomes_live(committee
         (name, node.identity.sign(to_sign(made.formed.statement))) for name, node in committee.nodes.items()
     ]
     plain = LiveRequest(made.formed.statement, Signatures(tuple(formed)))
-    for node in committee.nodes.values():
-        with pytest.raises(Refused) as refused:
-            node.make_live(plain)
-        assert refused.value.code == "first-epoch"
+    with pytest.raises(Refused) as refused:
+        owner.show(plain)
+    assert refused.value.code == "first-epoch"
     owner.show(certificate(refreshed, outcomes))
     for node in committee.nodes.values():
         assert node.keybook.record(made.record.key).epoch == 1
-        with pytest.raises(Refused):
-            node.make_live(plain)
+    with pytest.raises(Refused):
+        owner.show(plain)
 
     other = await Creation.of(owner)
-    node = committee.nodes["node2"]
     formed = [(n, x.identity.sign(to_sign(other.formed.statement))) for n, x in committee.nodes.items()]
-    node.make_live(LiveRequest(other.formed.statement, Signatures(tuple(formed))))
+    owner.show(LiveRequest(other.formed.statement, Signatures(tuple(formed))))
     with pytest.raises(Refused) as refused:
         await other.refresh(other.change(other.spare))
     assert refused.value.code == "live"
@@ -118,8 +115,8 @@ async def test_a_certificate_counts_nodes_and_not_signatures(committee: LocalCom
     stranger = Signatures((("node1", signatures["node1"]), ("node9", signatures["node2"])))
     for short in (twice, borrowed, stranger):
         with pytest.raises(Refused) as refused:
-            committee.nodes["node3"].make_live(LiveRequest(formed.statement, short))
-        assert refused.value.code == "certificate"
+            owner.show(LiveRequest(formed.statement, short))
+        assert refused.value.code == "evidence"
 
 
 async def test_a_device_cannot_take_the_backups_seat_under_its_own_identity(

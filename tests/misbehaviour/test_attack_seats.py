@@ -14,7 +14,6 @@ from tests.support.creating import NOW, Creation, Time, certificate, settled
 from tests.support.owner import Owner
 
 from quorate.account.presets import DEVICE
-from quorate.account.requests import LiveRequest, Signatures
 from quorate.encoding import encode
 from quorate.entropy import system_rng
 from quorate.errors import Abort, Missing, Refused, Suspicion
@@ -193,13 +192,12 @@ async def test_a_restored_node_makes_nothing_live(
     owner = Owner(committee, user="restored")
     formed, _, signatures = await owner.form()
     node = committee.nodes["node1"]
-    monkeypatch.setattr(type(node.vault), "rolled_back", property(lambda _: True))
-    wanted = LiveRequest(formed.statement, Signatures(tuple(sorted(signatures.items()))))
-    with pytest.raises(Refused) as refused:
-        node.make_live(wanted)
-    assert refused.value.code == "rolled-back"
-    monkeypatch.undo()
-    node.make_live(wanted)
+    with monkeypatch.context() as patch:
+        patch.setattr(type(node.vault), "rolled_back", property(lambda vault: vault is node.vault))
+        owner.make_live(formed, signatures)
+        assert not node.keybook.is_live(formed.share.key_id)
+    owner.make_live(formed, signatures)
+    assert node.keybook.is_live(formed.share.key_id)
 
 
 @pytest.mark.parametrize("generation", [0, MAX_GENERATION, (1 << 63) - 1, (1 << 64) - 1])

@@ -13,7 +13,6 @@ from eth_account import Account
 from eth_account.messages import encode_defunct
 from tests.processes.conftest import PASSWORD, Machine
 
-from quorate.account.requests import LiveRequest
 from quorate.chains import Signed
 from quorate.clock import unix_time
 from quorate.device import Backup, Device, Home, LocalIssuer, Network
@@ -148,14 +147,14 @@ async def test_a_device_that_dies_before_the_wallet_is_live_finishes_it_at_the_n
 ) -> None:
     backup = tmp_path / "wallet.backup"
 
-    async def nobody(self: Nodes, name: str, request: LiveRequest) -> tuple[bytes, bytes]:
+    async def nobody(self: Nodes, name: str, question: bytes) -> bytes:
         raise Missing(f"{name} is gone", parties=[name], needed=1)
 
     async with opened(machine, place) as device:
         before = {wallet.address for wallet in await device.wallets()}
         with monkeypatch.context() as patch:
-            patch.setattr(Nodes, "make_live", nobody)
-            with pytest.raises(Missing, match="4 nodes must make the wallet live and 0 have"):
+            patch.setattr(Nodes, "register", nobody)
+            with pytest.raises(Missing, match="the wallet is not live yet: 4 nodes must show"):
                 await device.create_wallet("personal", Backup.to(backup, PASSWORD))
             assert {wallet.address for wallet in await device.wallets()} == before, "shown before it was live"
             assert await device.unfinished() == 1
@@ -169,17 +168,17 @@ async def test_a_device_that_dies_before_the_wallet_is_live_finishes_it_at_the_n
 async def test_a_node_that_was_away_when_the_wallet_became_live_learns_of_it_when_it_signs(
     machine: Machine, place: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = Nodes.make_live
+    real = Nodes.register
 
-    async def all_but_one(self: Nodes, name: str, request: LiveRequest) -> tuple[bytes, bytes]:
+    async def all_but_one(self: Nodes, name: str, question: bytes) -> bytes:
         if name == "node1":
             raise Missing("node1 is gone", parties=[name], needed=1)
-        return await real(self, name, request)
+        return await real(self, name, question)
 
     events: list[Event] = []
     async with opened(machine, place, events.append) as device:
         with monkeypatch.context() as patch:
-            patch.setattr(Nodes, "make_live", all_but_one)
+            patch.setattr(Nodes, "register", all_but_one)
             wallet = await device.create_wallet("server")
         for text in ("first", "second"):
             assert_signed(wallet, await wallet.sign_message(text), text)
@@ -261,6 +260,8 @@ async def test_another_persons_login_shows_and_signs_nothing_of_ours(
         stranger.shelf.begin("theft", (), int(unix_time()))
         staged = msgspec.structs.replace(entry, state=WalletState.STAGED)
         stranger.shelf.stage("theft", staged, share)
+        assert await stranger.wallets() == [], "the register of their account does not take it"
+        stranger.shelf.make_live(staged)
         copy = (await stranger.wallets())[0]
         with pytest.raises(Refused) as refused:
             await copy.sign_message("mine now")

@@ -18,7 +18,6 @@ from tests.support.killing import Killed
 from quorate.account import KeyRecord
 from quorate.account.committee import Activation, Succession
 from quorate.account.pool import Ask, Claim, Offered, Votes
-from quorate.account.requests import LiveRequest
 from quorate.device import Backup, Device
 from quorate.device.backup.process import BackupService, Task
 from quorate.device.home import Home
@@ -41,9 +40,12 @@ PASSWORD = "correct horse battery"
 class LocalNodes:
     """What `quorate.device.nodes.Nodes` is to the SDK, over the committee's own objects."""
 
-    def __init__(self, committee: LocalCommittee, account: Callable[[], bytes]) -> None:
+    def __init__(
+        self, committee: LocalCommittee, account: Callable[[], bytes], device: Callable[[], bytes]
+    ) -> None:
         self._committee = committee
         self._account = account
+        self._device = device
         self._closing: set[asyncio.Task[None]] = set()
 
     async def connect(self, name: str) -> Channel:
@@ -88,9 +90,10 @@ class LocalNodes:
         found: Votes = await self._asked(name, node.worker(node.pool.vote, self._account(), claim))
         return found
 
-    async def make_live(self, name: str, request: LiveRequest) -> tuple[bytes, bytes]:
+    async def register(self, name: str, question: bytes) -> bytes:
         node = self._node(name)
-        found: tuple[bytes, bytes] = await self._asked(name, node.worker(node.make_live, request))
+        work = node.worker(node.register.answer, question, self._account(), self._device())
+        found: bytes = await self._asked(name, work)
         return found
 
     async def close(self) -> None:
@@ -167,7 +170,9 @@ async def local_device(
     issuer = LocalIssuer(committee, user)
     device = Device(Home(home), network, issuer=issuer, observer=observer, clock=committee._clock)
     async with device:
-        device.desk.nodes = LocalNodes(committee, lambda: device.login.account)
+        device.desk.nodes = LocalNodes(
+            committee, lambda: device.login.account, device.desk.identity.public.to_bytes
+        )
         if not device.logged_in:
             await device.log_in()
         yield device

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
+
+from tests.support.registering import enter
 
 from quorate.account import KeyRecord, structure_for
 from quorate.account.presets import DEVICE, formation_structure
@@ -46,6 +49,7 @@ from quorate.transport.host import host
 from quorate.transport.hub import Hub, Outcome
 
 T = TypeVar("T")
+_NUMBERS = itertools.count(1)
 Run = Callable[[Party], Coroutine[Any, Any, T]]
 
 
@@ -86,10 +90,14 @@ async def at_once(function: Callable[..., Any], *arguments: Any) -> Any:
 
 @dataclass
 class Owner:
-    """One user's device. `generation` counts its setups."""
+    """One user's device. `generation` counts its setups.
+
+    Users are distinct by default: an account's second device writes no entry of its register before a factor
+    of the account has let it in.
+    """
 
     committee: LocalCommittee
-    user: str = "alice"
+    user: str = field(default_factory=lambda: f"alice-{next(_NUMBERS)}")
     keys: KeyPair = field(default_factory=lambda: KeyPair.generate(system_rng))
     pairs: dict[str, PairSetup] = field(default_factory=dict)
     generation: int = 1
@@ -250,13 +258,12 @@ class Owner:
         return refreshed.share, refreshed_record(record, change, refreshed.share), backup.share
 
     def make_live(self, formed: Formed, signatures: dict[str, bytes]) -> None:
-        """Show the certificate to every node that is up."""
+        """Bring the key into the account's register."""
         self.show(LiveRequest(formed.statement, Signatures(tuple(sorted(signatures.items())))))
 
-    def show(self, wanted: LiveRequest) -> None:
-        """Show a certificate to every node that is up."""
-        for node in self.committee.nodes.values():
-            node.make_live(wanted)
+    def show(self, wanted: LiveRequest, *, staged_at: str = "") -> None:
+        """Bring what is certified into the account's register, so that the nodes that are up make it live."""
+        enter(self.committee, self.account, self.keys, wanted, staged_at=staged_at)
 
     async def sign(
         self, formed: Formed, nodes: tuple[str, ...], payload: bytes, digest: bytes, **fields: Any

@@ -39,7 +39,8 @@ class Place:
         self.home = home
         self.now = START
         self.chain = Chain(make_committee(0, tuple(f"n{i}" for i in range(n)), t, 0))
-        self.acted: dict[str, list[tuple[int, int]]] = {}
+        self.acted: dict[str, list[int]] = {}
+        self.unable: set[str] = set()
         self.vaults: dict[str, Vault] = {}
         self.services: dict[str, RegisterService] = {}
         self.away: set[str] = set()
@@ -59,8 +60,11 @@ class Place:
         vault = Vault.open(self._url(name), self.home / name / "keys", seal, rng=system_rng)
         acted = self.acted.setdefault(name, [])
 
-        def decide(before: Entry | None, after: Entry) -> None:
-            acted.append((0 if before is None else before.version, after.version))
+        def decide(entry: Entry) -> str:
+            if name in self.unable:
+                return "nothing-staged"
+            acted.append(entry.version)
+            return ""
 
         service = RegisterService(
             NETWORK, name, vault, unsafe_identity(name), self.chain, RULES, lambda: self.now, decide

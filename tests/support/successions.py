@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from tests.support.registering import hand_over
+
 from quorate.account.committee import (
     Activation,
     CommitteeRecord,
@@ -94,5 +96,7 @@ def reshare_by_hand(
                 nodes[name].carrying.stage(record, holding, key, own, live=live)
     for name in nodes if switch is None else switch:
         nodes[name].carrying.switch([change], proof)
+    if switch is None:
+        hand_over(committee)
     if switch is None or switch:
         committee.follow(record)

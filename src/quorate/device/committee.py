@@ -17,7 +17,7 @@ from typing import Final
 
 from quorate.account import KeyRecord
 from quorate.account.carrying import check_carried
-from quorate.account.committee import Activation, Succession, verify_chain
+from quorate.account.committee import Activation, CommitteeRecord, Succession, verify_chain
 from quorate.device.network import Network
 from quorate.device.sessions import Desk
 from quorate.device.shelf import Entry, Shelf
@@ -31,6 +31,7 @@ PAUSES: Final = (0.0, 0.1, 0.2, 0.4, 0.8, 1.6)
 each other; until enough of them have, there is nobody to sign with in either epoch."""
 
 _KIND: Final = "committee"
+_PAST: Final = "committee-past"
 
 
 class _Followed(Canonical, frozen=True):
@@ -55,6 +56,18 @@ def followed(vault: Vault, network: Network) -> Network:
             return network
         known = _Followed(b"", known.chain[digests.index(network.record.digest) + 1 :])
     return network.in_epoch_of(verify_chain(network.record, known.chain))
+
+
+def records_known(vault: Vault, network: Network) -> list[CommitteeRecord]:
+    """All committees this device has known up to `network`, oldest first. Runs in the worker thread."""
+    kept = vault.records.get(_KIND, network.name)
+    chain = () if kept is None else decode(_Followed, kept.value).chain
+    known = {one.record.epoch: one.record for one in chain}
+    for record in vault.records.list(_PAST):
+        past = decode(CommitteeRecord, record.value)
+        known[past.epoch] = past
+    known[network.epoch] = network.record
+    return [record for epoch, record in sorted(known.items()) if epoch <= network.epoch]
 
 
 async def follow(desk: Desk) -> bool:
@@ -143,6 +156,9 @@ def _end_of(known: _Followed) -> bytes:
 
 
 def _keep(vault: Vault, network: Network, fresh: list[Succession]) -> None:
+    name = f"{network.name}/{network.epoch:05}"
+    if vault.records.get(_PAST, name) is None:
+        vault.records.put(_PAST, name, encode(network.record), expected=0)
     kept = vault.records.get(_KIND, network.name)
     known = None if kept is None else decode(_Followed, kept.value)
     if known is None or _end_of(known) != network.record.digest:

@@ -5,8 +5,8 @@ docs/protocols/wallet-formation.md and docs/protocols/refresh.md, as the device 
 1. get committee keys out of the nodes' pool (`quorate.device.assign`) and form a key on one, between nodes
    and this device; every node signs what came out (KEY-FORMED);
 2. when there are backups: one refresh onto a fresh line, each backup in a process of its own (PREPARED);
-3. keep the certificate and our share, show the certificate to all nodes, and take a wallet for live only
-   when R of them have signed that it is (KEY-LIVE).
+3. keep the certificate and our share, bring the wallet into the account's register
+   (docs/protocols/register.md), and take it for live only when R nodes have signed that they act on that.
 
 An echo quorum of nodes is enough for all of it; the others have their parts of the pool keys.
 Before step 3 is written down, an error or a crash leaves nothing: that key is never used. After it, the
@@ -24,22 +24,20 @@ from quorate.account import KeyRecord, structure_for
 from quorate.account.pool import Index
 from quorate.account.presets import DEVICE, FIRST_DEVICE_POINT, formation_structure
 from quorate.account.requests import LiveRequest, Signatures
-from quorate.account.transitions import formed_record, live_in, refreshed_record
+from quorate.account.transitions import formed_record, refreshed_record
 from quorate.device.assign import assign
 from quorate.device.backup import Backup
 from quorate.device.backup.link import BackupLink
 from quorate.device.committee import carry, follow
+from quorate.device.register import AccountRegister
 from quorate.device.sessions import Desk
 from quorate.device.shelf import Entry, Shelf, WalletState
 from quorate.encoding import encode
 from quorate.errors import (
-    Abort,
     Blame,
     LocalError,
     Malformed,
     Missing,
-    ProofRejected,
-    QuorateError,
     Refused,
     Suspicion,
 )
@@ -52,7 +50,7 @@ from quorate.sharing.epochs import committee_epoch, epoch_number
 from quorate.sharing.formation import DeviceSecret, Formed, form_as_device
 from quorate.sharing.keyshare import KeyShare
 from quorate.sharing.refresh import Refreshed, refresh_as_factor
-from quorate.sharing.statements import Grant, KeyFormed, Prepared, to_sign, verify_certificate
+from quorate.sharing.statements import Grant, KeyFormed, Prepared, verify_certificate
 from quorate.transport.channel import Channel
 
 CURVE: Final = SECP256K1
@@ -144,7 +142,7 @@ async def create(desk: Desk, shelf: Shelf, wish: Wish, report: Report) -> Entry:
 
 
 async def make_live(desk: Desk, shelf: Shelf, entry: Entry) -> Entry:
-    """Show the certificate to the nodes until R have signed that the wallet is live. Repeating is harmless.
+    """Bring the wallet into the account's register; it is live when R nodes act on that. Repeatable.
 
     Raises `Missing` while too few answer; the wallet stays staged and nothing is lost. Where the nodes have
     gone on to another committee epoch meanwhile, the wallet becomes live in that.
@@ -158,39 +156,22 @@ async def make_live(desk: Desk, shelf: Shelf, entry: Entry) -> Entry:
 
 
 async def _make_live(desk: Desk, shelf: Shelf, entry: Entry) -> Entry:
-    names = desk.network.names
-    answers = await asyncio.gather(*(_told(desk, name, entry) for name in names))
-    signed = {name: answer for name, answer in zip(names, answers, strict=True) if isinstance(answer, bytes)}
-    needed = desk.network.quorums.ready
-    if len(signed) < needed:
-        missing = [name for name in names if name not in signed]
-        reasons = "; ".join(str(answer) for answer in answers if isinstance(answer, QuorateError))
+    register = await AccountRegister.open(desk)
+    try:
+        await register.enter(entry.record, entry.certificate)
+    except Missing as missing:
         raise Missing(
-            f"{needed} nodes must make the wallet live and {len(signed)} have: {reasons}. "
-            "Start the others; it is finished when the device next reaches them",
-            parties=missing,
-            needed=needed - len(signed),
-        )
-    expected = live_in(entry.record, entry.certificate.statement, desk.network.record)
-    verify_certificate(expected, signed, desk.network.identities, needed)
+            f"the wallet is not live yet: {missing}. Start the others; it is finished when the device next "
+            "reaches them",
+            parties=missing.parties,
+            needed=missing.needed,
+        ) from None
     carried = await carry(desk, shelf, entry)
     if carried is None:
+        names = desk.network.names
         raise Missing("the nodes do not yet agree on the wallet's record", parties=names, needed=1)
     done: Entry = await desk.worker(shelf.make_live, carried)
     return done
-
-
-async def _told(desk: Desk, name: str, entry: Entry) -> bytes | QuorateError:
-    """A node's good signature over KEY-LIVE, or why there is none."""
-    expected = live_in(entry.record, entry.certificate.statement, desk.network.record)
-    try:
-        statement, signature = await desk.nodes.make_live(name, entry.certificate)
-        if statement != encode(expected):
-            raise Abort(f"{name} made another wallet live than the one asked for", parties=[name])
-        desk.network.identities[name].verify(to_sign(expected), signature)
-    except (Abort, ProofRejected, Malformed) as error:
-        return error
-    return signature
 
 
 async def _start(desk: Desk, name: str, backup: Backup, links: dict[str, BackupLink]) -> None:

@@ -203,8 +203,8 @@ class Device:
             if entry.state is WalletState.STAGED:
                 try:
                     entry = await make_live(self.desk, self.shelf, entry)
-                except Missing:
-                    continue
+                except (Missing, Refused):
+                    continue  # not live yet, or never: the others are as they were
             found.append(self._wallet(entry))
         return found
 

@@ -18,7 +18,6 @@ import msgspec
 from quorate.account import KeyRecord
 from quorate.account.committee import Activation, Succession
 from quorate.account.pool import Ask, Claim, Offered, Votes
-from quorate.account.requests import LiveRequest
 from quorate.clock import monotonic
 from quorate.device.network import Network
 from quorate.encoding import decode, encode
@@ -70,11 +69,6 @@ class _PoolAnswer(msgspec.Struct, frozen=True):
 class _Committee(msgspec.Struct, frozen=True):
     successions: list[str]
     activation: str = ""
-
-
-class _Live(msgspec.Struct, frozen=True):
-    statement: str
-    signature: str
 
 
 class Nodes:
@@ -144,11 +138,9 @@ class Nodes:
         """A node's votes on the claimed keys, unchecked."""
         return await self._ask_pool(name, "claim", claim, Votes)
 
-    async def make_live(self, name: str, request: LiveRequest) -> tuple[bytes, bytes]:
-        """Show a certificate to a node; its KEY-LIVE statement and the signature, both unchecked."""
-        body = msgspec.json.encode({"request": base64.b64encode(encode(request)).decode()})
-        answer = _read(_Live, await self._send(name, "POST", "/v1/keys/live", body, {}), name)
-        return _octets(answer.statement, name), _octets(answer.signature, name)
+    async def register(self, name: str, question: bytes) -> bytes:
+        """A node's reply to a question of the account's register, unchecked."""
+        return await self._ask(name, "POST", "/v1/register", question)
 
     async def close(self) -> None:
         """Close every connection."""

@@ -20,6 +20,7 @@ from quorate.account.presets import DEVICE
 from quorate.account.requests import OnlineRequest, PresignRequest
 from quorate.device.committee import catch_up
 from quorate.device.gather import TooFewNodes, gather_signers
+from quorate.device.register import AccountRegister
 from quorate.device.sessions import Desk
 from quorate.device.shelf import Entry, Shelf
 from quorate.encoding import encode
@@ -291,11 +292,12 @@ class SigningRoom:
                 penalties[node] += 1
 
     async def _catch_up(self, nodes: list[str], penalties: Counter[str]) -> None:
-        """A node that was away when the wallet became live is shown the certificate now."""
+        """A node that was away when the wallet became live is told what is decided now."""
+        register = await AccountRegister.open(self._desk)
         for node in nodes:
             penalties[node] += 1
             try:
-                await self._desk.nodes.make_live(node, self._entry.certificate)
+                await register.show(node)
             except Abort:
                 continue
 

@@ -15,7 +15,7 @@ from quorate.account.register.asking import Ask, Heard, Look, Procedure, Sleep, 
 from quorate.account.register.client import Client
 from quorate.clock import Clock
 from quorate.encoding import decode, encode
-from quorate.errors import LocalError, Missing
+from quorate.errors import Missing, QuorateError
 
 T = TypeVar("T")
 
@@ -110,7 +110,7 @@ class Carrier:
                         return decode(Reply, answer, limit=MAX_REPLY_BYTES)  # type: ignore[arg-type]
                     except Missing:
                         await self._sleep(RETRY_SECONDS)
-        except (LocalError, TimeoutError):
+        except (QuorateError, TimeoutError):
             return None
 
     def _keep(self, work: Coroutine[Any, Any, Reply | None]) -> asyncio.Task[Reply | None]:

@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final, Protocol
 
-from quorate.account.register import Committee, Context, Entry, Login, Question, Reply, Row, Rules, step
-from quorate.account.register.handlers import ABSTAINS, FINISHED
-from quorate.account.register.handover import FinalWord, Shown, adopt, shard_of_account, show, verify_final
-from quorate.account.register.messages import Once, Trail, Trailed
+from quorate.account.register import Committee, Context, Entry, Login, Question, Reply, Rules, step
+from quorate.account.register.handlers import ABSTAINS, FINISHED, refuse
+from quorate.account.register.handover import FinalWord, Shown, adopt, show, verify_final
+from quorate.account.register.messages import Denied, Installed, Once, Trail, Trailed
 from quorate.clock import Clock
 from quorate.encoding import decode, encode
-from quorate.errors import ProofRejected, Refused, Unavailable
+from quorate.errors import Missing, ProofRejected, Refused, Unavailable
 from quorate.metadata.store import Office, RegisterStore, Standing
 from quorate.session import Identity, PublicIdentity
 from quorate.vault import Vault
@@ -30,13 +30,15 @@ account could fill the node; a person makes a few a year."""
 
 _SILENT: Final[Mapping[Standing, str]] = {
     Standing.VOTES: "",
+    Standing.JOINS: ABSTAINS,
     Standing.ABSTAINS: ABSTAINS,
     Standing.FINISHED: FINISHED,
 }
 
-Decide = Callable[[Entry | None, Entry], None]
-"""What a node does when the head goes from one entry to another. Runs in the transaction that writes the
-head; it has to come to terms with whatever this node lacks, for the head is decided."""
+Decide = Callable[[Entry], str]
+"""What a node does about a decided entry, as often as it is shown. Gives the rule by which it cannot, empty
+if it has: only then INSTALLED is said. Runs in the transaction that writes the head, which is decided all
+the same; what it raises undoes that."""
 
 
 class Offices(Protocol):
@@ -96,13 +98,16 @@ class RegisterService:
         if isinstance(question, Once):
             # A slot is asked for where its meaning is known (who may have what): never here, by anybody.
             raise Refused("slots are given by those who know what they stand for", code="slot")
-        context = self._context(question.account, login)
         with self.store.transaction():
+            # Inside: whoever finishes the epoch meanwhile does so before this vote or after it.
+            context = self._context(question.account, login)
             before = self.store.row(question.account, context.committee.epoch)
             after, reply = step(before, question, context)
             self.store.put(question.account, before, after)
-            if after.entry is not None and after.version > before.version:
-                self._decide(before.entry, after.entry)
+            if isinstance(reply, Installed) and after.entry is not None:
+                unable = self._decide(after.entry)
+                if unable:
+                    reply = refuse(question, Denied(unable, "this node cannot act on the entry yet"), context)
             if after != before:
                 self.store.advance()
         return reply
@@ -138,15 +143,28 @@ class RegisterService:
         if self._office.standing is Standing.VOTES:
             self._take(Office(self._office.epoch, Standing.FINISHED))
 
+    @property
+    def has_last_word(self) -> bool:
+        """Whether we were a member that voted to the end of its epoch, and have ended it."""
+        committee = self._offices.of(self._office.epoch)
+        member = committee is not None and self._me in committee.names
+        return member and self._office.standing is Standing.FINISHED
+
     def last_word(self, shard: int) -> tuple[FinalWord, Shown]:
         """Our FINAL about a shard, with what it is over. Raises `Refused` unless we voted to the end."""
         committee = self._offices.of(self._office.epoch)
-        if self._office.standing is not Standing.FINISHED or committee is None:
+        if committee is None or not self.has_last_word:
             raise Refused("a node that has not voted to the end has no last word", code=ABSTAINS)
-        shown = show(self._rows(shard), {})
+        shown = show(self.store.rows(shard), {})
         member = committee.names.index(self._me)
         epoch, sign = committee.epoch, self._identity.sign
         return FinalWord.signed(self._network, epoch, shard, member, shown.root, sign), shown
+
+    def check_word(self, word: FinalWord, shown: Shown) -> None:
+        """Raises `ProofRejected` unless it is a member's last word, `Missing` if its committee is unknown."""
+        if self._offices.of(word.epoch) is None:
+            raise Missing(f"{self._me} does not know the committee of epoch {word.epoch} yet")
+        verify_final(word, shown, self._network, self._offices.of)
 
     def adopt(self, shard: int, finals: Iterable[tuple[FinalWord, Shown]], epoch: int) -> None:
         """Take a shard over into `epoch`. Raises `Missing` without E good last words of the old members."""
@@ -156,23 +174,19 @@ class RegisterService:
         if old is None:
             raise Unavailable(f"{self._me} does not know the committee of epoch {epoch - 1}")
         good = [final for final in finals if self._is_good(final, shard)]
-        rows, _ = adopt(good, old, epoch, self._rows(shard), {})
+        rows, _ = adopt(good, old, epoch, self.store.rows(shard), {})
         with self.store.transaction():
             for account, row in rows.items():
                 before = self.store.row(account, epoch)
                 self.store.put(account, before, row)
                 if row.entry is not None and row.version > before.version:
-                    self._decide(before.entry, row.entry)
+                    self._decide(row.entry)
             self.store.advance()
 
     def begin(self, epoch: int) -> None:
         """Vote in `epoch`, all shards having been adopted."""
-        if epoch > self._office.epoch or self._office.standing is Standing.ABSTAINS:
+        if epoch > self._office.epoch or self._office == Office(epoch, Standing.JOINS):
             self._take(Office(epoch, Standing.VOTES))
-
-    def _rows(self, shard: int) -> dict[bytes, Row]:
-        rows = self.store.rows()
-        return {account: row for account, row in rows.items() if shard_of_account(account) == shard}
 
     def _is_good(self, final: tuple[FinalWord, Shown], shard: int) -> bool:
         try:

@@ -17,12 +17,12 @@ from typing import Annotated, Final
 import msgspec
 
 from quorate.account.register import Entry, Row
+from quorate.account.register.handover import shard_of_account
 from quorate.account.register.messages import MAX_TRAIL
 from quorate.account.register.rows import learned
 from quorate.encoding import Canonical, decode, encode
 from quorate.vault import Vault
 
-_ROW: Final = "register-row"
 _OFFICE: Final = "register-office"
 _RATE: Final = "register-rate"
 _SLOTS: Final = "register"
@@ -31,11 +31,13 @@ _SLOTS: Final = "register"
 class Standing(StrEnum):
     """Whether a node votes.
 
-    It abstains when its database was restored from an older copy, or when it comes into a committee that has
-    met before: until the next change of committee, or until it has adopted what E members hand over.
+    One that comes into a committee of a later epoch joins: it votes when it has adopted what E members hand
+    over. One whose database was restored from an older copy abstains until the *next* change of committee: it
+    may have adopted, and voted, before.
     """
 
     VOTES = "votes"
+    JOINS = "joins"
     ABSTAINS = "abstains"
     FINISHED = "finished"
 
@@ -63,7 +65,7 @@ class RegisterStore:
 
     def row(self, account: bytes, epoch: int) -> Row:
         """The row of an account; a fresh one of `epoch` if there is none."""
-        found = self._vault.records.get(_ROW, account.hex())
+        found = self._vault.records.get(_rows(shard_of_account(account)), account.hex())
         return Row.fresh(epoch) if found is None else decode(Row, found.value)
 
     def put(self, account: bytes, before: Row, after: Row) -> tuple[Entry, ...]:
@@ -75,11 +77,12 @@ class RegisterStore:
             return ()
         chain = learned(before, after)
         with self._vault.transaction():
-            found = self._vault.records.get(_ROW, account.hex())
+            kind = _rows(shard_of_account(account))
+            found = self._vault.records.get(kind, account.hex())
             expected = 0 if found is None else found.version
             for entry in chain:
                 self._keep(account, entry)
-            self._vault.records.put(_ROW, account.hex(), encode(after), expected=expected)
+            self._vault.records.put(kind, account.hex(), encode(after), expected=expected)
         return chain
 
     def advance(self) -> None:
@@ -87,9 +90,9 @@ class RegisterStore:
         with self._vault.transaction() as tx:
             self._vault.generation.advance(tx)
 
-    def rows(self) -> dict[bytes, Row]:
-        """Every account's row."""
-        found = self._vault.records.list(_ROW)
+    def rows(self, shard: int) -> dict[bytes, Row]:
+        """The rows of all accounts of a shard."""
+        found = self._vault.records.list(_rows(shard))
         return {bytes.fromhex(record.name): decode(Row, record.value) for record in found}
 
     def trail(self, account: bytes, since: int) -> tuple[Entry, ...]:
@@ -143,10 +146,10 @@ class RegisterStore:
         """
         found = self._vault.records.get(_OFFICE, "")
         if found is None:
-            standing = Standing.VOTES if epoch == 0 else Standing.ABSTAINS
+            standing = Standing.VOTES if epoch == 0 else Standing.JOINS
             self.take_office(Office(epoch, standing))
         office = self._office()
-        if self._vault.rolled_back and office.standing is Standing.VOTES:
+        if self._vault.rolled_back and office.standing is not Standing.ABSTAINS:
             self.take_office(Office(office.epoch, Standing.ABSTAINS))
             office = self._office()
         return office
@@ -162,6 +165,10 @@ class RegisterStore:
     def _office(self) -> Office:
         found = self._vault.records.get(_OFFICE, "")
         return Office(0, Standing.ABSTAINS) if found is None else decode(Office, found.value)
+
+
+def _rows(shard: int) -> str:
+    return f"register-rows-{shard:02}"
 
 
 def _chain(account: bytes) -> str:

@@ -8,9 +8,8 @@ Resources are read with a proof of possession in the header ``Quorate-Proof`` (b
 from __future__ import annotations
 
 import base64
-import binascii
 import traceback
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 import msgspec
 from litestar import Litestar, MediaType, Request, Response, WebSocket, get, post, websocket
@@ -23,21 +22,17 @@ from litestar.params import FromQuery, JSONBody
 
 from quorate import __version__
 from quorate.account.pool import Ask, Claim, Offered, Votes
-from quorate.account.requests import LiveRequest
 from quorate.encoding import decode, encode
 from quorate.errors import Abort, LimitExceeded, Malformed, Missing, QuorateError, Refused, Unavailable
-from quorate.identity import RequestProof, verify_request
 from quorate.node.limits import MAX_BODY_BYTES, MAX_SUCCESSIONS
 from quorate.node.link_socket import links
 from quorate.node.node import Node
 from quorate.node.operators import OPERATOR_HANDLERS
+from quorate.node.proofs import NONCE_HEADER, caller_of, from_base64
+from quorate.node.register_resource import register
 from quorate.transport.channel import ChannelClosed
 from quorate.transport.frames import MAX_FRAME_BYTES, Frame, read_frame
 from quorate.transport.reports import public_text
-
-PROOF_HEADER: Final = "quorate-proof"
-NONCE_HEADER: Final = "quorate-nonce"
-"""On an answer: the nonce for the caller's next request, which saves it asking for one."""
 
 
 class ErrorBody(msgspec.Struct, frozen=True):
@@ -104,19 +99,6 @@ class WalletView(msgspec.Struct, frozen=True):
     key: str
     epoch: int
     record: str
-
-
-class LiveBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A certificate that an epoch is prepared (`quorate.account.requests.LiveRequest`), base64."""
-
-    request: Annotated[str, msgspec.Meta(max_length=MAX_BODY_BYTES)]
-
-
-class Live(msgspec.Struct, frozen=True):
-    """This node's signed KEY-LIVE statement: canonical statement and signature, base64."""
-
-    statement: str
-    signature: str
 
 
 class LevelView(msgspec.Struct, frozen=True):
@@ -239,14 +221,6 @@ async def instances(node: NamedDependency[Node], request: Request[Any, Any, Any]
     return Readiness(True)
 
 
-@post("/v1/keys/live", tags=["accounts"], summary="Make a prepared epoch live", status_code=200)
-async def live(node: NamedDependency[Node], data: JSONBody[LiveBody]) -> Live:
-    """Needs no login: the certificate inside is what counts, and repeating it does nothing."""
-    wanted = decode(LiveRequest, _base64(data.request), limit=MAX_BODY_BYTES)
-    statement, signature = await node.worker(node.make_live, wanted)
-    return Live(base64.b64encode(statement).decode(), base64.b64encode(signature).decode())
-
-
 @get("/v1/pool", tags=["operation"], summary="How many committee keys are ready")
 async def pool(node: NamedDependency[Node]) -> PoolView:
     """How many committee keys are ready, and what is being made."""
@@ -266,7 +240,7 @@ async def pool_offer(
 ) -> Response[PoolAnswer]:
     """`Ask` in, `Offered` out."""
     account = _account(node, request, await request.body())
-    ask = decode(Ask, _base64(data.request), limit=MAX_BODY_BYTES)
+    ask = decode(Ask, from_base64(data.request), limit=MAX_BODY_BYTES)
     return _pool_answer(node, await node.worker(node.pool.offer, account, ask))
 
 
@@ -276,7 +250,7 @@ async def pool_claim(
 ) -> Response[PoolAnswer]:
     """`Claim` in, `Votes` out: signed, and durable before they leave."""
     account = _account(node, request, await request.body())
-    claim = decode(Claim, _base64(data.request), limit=MAX_BODY_BYTES)
+    claim = decode(Claim, from_base64(data.request), limit=MAX_BODY_BYTES)
     return _pool_answer(node, await node.worker(node.pool.vote, account, claim))
 
 
@@ -354,7 +328,7 @@ def make_app(node: Node) -> Litestar:
             challenge,
             wallets,
             instances,
-            live,
+            register,
             pool,
             pool_refill,
             pool_offer,
@@ -383,14 +357,7 @@ def make_app(node: Node) -> Litestar:
 
 def _account(node: Node, request: Request[Any, Any, Any], body: bytes) -> bytes:
     """The account whose device made this request. Raises `Refused`."""
-    header = request.headers.get(PROOF_HEADER)
-    if header is None:
-        raise Refused("this needs a login: send the proof header", code="login")
-    proof = RequestProof.parse(_base64(header))
-    claims = node.login.verify(proof.credential, node.clock())
-    verify_request(proof, claims.device, node.identity.public, request.method, request.url.path, body)
-    node.challenges.take(proof.nonce)
-    return claims.account
+    return caller_of(node, request, body).account
 
 
 async def _pool_view(node: Node) -> PoolView:
@@ -415,13 +382,6 @@ async def _pool_view(node: Node) -> PoolView:
 def _pool_answer(node: Node, answer: Offered | Votes) -> Response[PoolAnswer]:
     body = PoolAnswer(base64.b64encode(encode(answer)).decode())
     return Response(body, headers={NONCE_HEADER: node.challenges.give().hex()})
-
-
-def _base64(text: str) -> bytes:
-    try:
-        return base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
-        raise Malformed("not base64") from None
 
 
 def _explain(_: Request[Any, Any, Any], error: QuorateError) -> Response[ErrorBody]:

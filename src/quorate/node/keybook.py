@@ -157,6 +157,19 @@ class KeyBook:
             )
         return decode(Staged, found.value)
 
+    def claim_first_epoch(self, key: bytes, way: bytes) -> None:
+        """Decide, once for ever at this node, how a formed key becomes live: plain, or by this one refresh.
+
+        `way` is `PLAIN`, or the hash of the refresh's request. Otherwise a device could prepare several first
+        epochs, each at some of the nodes. Raises `Refused`.
+        """
+        if self._vault.slots.write_once(FIRST_EPOCH, key.hex(), way) != way:
+            raise Refused(
+                "this key has begun to become live another way; create a new wallet",
+                code="first-epoch",
+                parties=[self._me],
+            )
+
     def forget(self, account: bytes, key: bytes) -> None:
         """Erase a key that never became live here: shares, records, spare keys. A live one is left as it is.
 

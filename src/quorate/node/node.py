@@ -9,18 +9,16 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from quorate.account import KeyRecord
 from quorate.account.pool import Limits
-from quorate.account.requests import LiveRequest
 from quorate.account.shards import shard_of
 from quorate.chains.registry import Chains
 from quorate.clock import Clock, unix_time
-from quorate.encoding import encode
 from quorate.entropy import Rng, system_rng
 from quorate.errors import LimitExceeded, Missing, QuorateError, Refused, Remedy
 from quorate.groups import SECP256K1
@@ -48,7 +46,7 @@ from quorate.node.limits import (
 from quorate.node.links import ConnectLink, Links, link_peers
 from quorate.node.log import Log, LogFunction
 from quorate.node.metrics import Metrics
-from quorate.node.offers.creation import FormOffer, make_live
+from quorate.node.offers.creation import FormOffer
 from quorate.node.offers.offer import Offer, Services
 from quorate.node.offers.refreshing import RefreshOffer, burn_interrupted
 from quorate.node.offers.setup import SetupOffer
@@ -56,6 +54,8 @@ from quorate.node.offers.signing import OnlineOffer, PresignOffer, SignOffer
 from quorate.node.pairs import Pairs
 from quorate.node.policy import DefaultPolicy, Policy
 from quorate.node.pool import NodePool
+from quorate.node.register import TOPIC as REGISTER_TOPIC
+from quorate.node.register import NodeRegister
 from quorate.node.standing import StandingSessions
 from quorate.schemes.ecdsa import SETUP, PairSetup, propose_setup, set_up
 from quorate.session import NONCE_BYTES, KeyPair, Session, SessionSpec
@@ -174,12 +174,22 @@ class Node:
             log=self.log,
             metrics=self.metrics,
         )
+        self.register = NodeRegister(
+            config.network,
+            config.name,
+            vault,
+            self.committee.keys,
+            self.committee,
+            self.keybook,
+            self.links,
+            clock,
+            self.log,
+        )
+        self.links.on(REGISTER_TOPIC, self._take_register)
         self._running: Counter[bytes] = Counter()
         self._connections: set[asyncio.Task[Any]] = set()
         self._background: set[asyncio.Task[Any]] = set()
         self._hosted: set[_Counted] = set()
-        self.companions: list[Callable[[], Coroutine[Any, Any, None]]] = []
-        """What else runs in the background for as long as the node does."""
         self._loop: asyncio.AbstractEventLoop | None = None
         self.committee.follow(self._committee_changed)
         self.metrics.gauge("committee_epoch", self.committee.epoch)
@@ -281,6 +291,10 @@ class Node:
             self._loop.call_soon_threadsafe(self._in_background_later, self.committee.epoch)
             self._loop.call_soon_threadsafe(self.links.admit, link_peers(self.committee.record))
 
+    async def _take_register(self, sender: str, body: bytes) -> None:
+        """A part of another node's last words in an epoch; they carry their own signatures."""
+        await self.worker(self.register.take_in, body)
+
     def _makes_wallets(self) -> bool:
         return any(hosted.session.spec.protocol in ("formation", "refresh") for hosted in self._hosted)
 
@@ -293,10 +307,6 @@ class Node:
         for hosted in [hosted for hosted in self._hosted if hosted.epoch < epoch]:
             await self.worker(hosted.session.abandon, over)
             self.log("unpinned", protocol=hosted.session.spec.protocol, session=hosted.session.id)
-
-    def sessions_before(self, epoch: int) -> int:
-        """How many sessions run that were opened in an earlier committee epoch."""
-        return sum(hosted.epoch < epoch for hosted in self._hosted)
 
     def offer(self, spec: SessionSpec) -> Offer:
         """The offer for a protocol. Raises `Refused`."""
@@ -359,8 +369,6 @@ class Node:
             ahead, share = self.config.shards_ahead, self.config.background_cpu
             self._in_background(self.pairs.keep_up(ahead, share, self._open_setup))
         self._in_background(self._sweep())
-        for companion in self.companions:
-            self._in_background(companion())
         self.start_links()
 
     def start_links(self) -> None:
@@ -392,12 +400,6 @@ class Node:
         await self.worker(self.vault.close)
         self._threads.shutdown(wait=True)
         self.log("stopped")
-
-    def make_live(self, wanted: LiveRequest) -> tuple[bytes, bytes]:
-        """Adopt a certified epoch (in the worker thread): our KEY-LIVE statement, encoded, and signed."""
-        statement, signature = make_live(self._services, wanted)
-        self.log("live", key=statement.key_id, epoch=statement.epoch)
-        return encode(statement), signature
 
     def records_of(self, account: bytes) -> list[KeyRecord]:
         """All keys of an account (in the worker thread)."""

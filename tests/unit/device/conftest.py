@@ -9,7 +9,6 @@ import pytest
 from quorate.account import KeyRecord
 from quorate.account.committee import Activation, Succession
 from quorate.account.pool import Ask, Claim, Offered, Votes
-from quorate.account.requests import LiveRequest
 from quorate.clock import unix_time
 from quorate.device.device import Device
 from quorate.device.home import Home
@@ -54,9 +53,10 @@ class MemoryNodes(Nodes):
         found: Votes = await node.worker(node.pool.vote, account_id(self.local.network, "ada"), claim)
         return found
 
-    async def make_live(self, name: str, request: LiveRequest) -> tuple[bytes, bytes]:
+    async def register(self, name: str, question: bytes) -> bytes:
         node = self._node(name)
-        answer: tuple[bytes, bytes] = await node.worker(node.make_live, request)
+        account, device = account_id(self.local.network, "ada"), self._identity.public.to_bytes()
+        answer: bytes = await node.worker(node.register.answer, question, account, device)
         return answer
 
     async def committee(self, name: str, since: int) -> tuple[list[Succession], Activation | None]:

@@ -184,10 +184,10 @@ async def test_a_wallet_that_waits_to_be_finished_is_finished_in_the_next_epoch(
 ) -> None:
     nodes = device.desk.nodes
 
-    async def away(name: str, request: object) -> tuple[bytes, bytes]:
+    async def away(name: str, question: bytes) -> bytes:
         raise Missing(f"{name} is away", parties=[name], needed=1)
 
-    monkeypatch.setattr(nodes, "make_live", away)
+    monkeypatch.setattr(nodes, "register", away)
     with pytest.raises(Missing):
         await device.create_wallet("server")
     monkeypatch.undo()

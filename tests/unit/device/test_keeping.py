@@ -11,6 +11,8 @@ import pytest
 from tests.unit.device.conftest import CommitteeIssuer, network_of
 
 from quorate.account import structure_for
+from quorate.account.register import Reply
+from quorate.account.register.messages import Installed
 from quorate.device.backup import Backup, open_backup, read_header
 from quorate.device.backup import file as backup_file
 from quorate.device.create import Wish, make_live
@@ -20,6 +22,7 @@ from quorate.device.login import RENEW_BEFORE_SECONDS, LocalIssuer, LoginRecord,
 from quorate.device.network import MAX_FILE_BYTES, Network
 from quorate.device.sessions import Event, Opened
 from quorate.device.shelf import WalletState
+from quorate.encoding import decode, encode
 from quorate.entropy import system_rng
 from quorate.errors import LocalError, Malformed, Missing, Refused, Unavailable
 from quorate.identity import NetworkLogin
@@ -219,14 +222,17 @@ async def test_a_wallet_is_not_live_before_enough_nodes_have_signed_that_it_is(
     committee: LocalCommittee, device: Device, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     nodes = device.desk.nodes
-    honest = nodes.make_live
+    honest = nodes.register
 
-    async def two_lie(name: str, request: object) -> tuple[bytes, bytes]:
-        statement, signature = await honest(name, request)  # type: ignore[arg-type]
-        return statement, bytes(64) if name in ("node1", "node2") else signature
+    async def two_lie(name: str, question: bytes) -> bytes:
+        reply = await honest(name, question)
+        found: Reply = decode(Reply, reply)  # type: ignore[arg-type]
+        if isinstance(found, Installed) and name in ("node1", "node2"):
+            return encode(msgspec.structs.replace(found, signature=bytes(64)))
+        return reply
 
-    monkeypatch.setattr(nodes, "make_live", two_lie)
-    with pytest.raises(Missing, match="4 nodes must make the wallet live and 3 have") as error:
+    monkeypatch.setattr(nodes, "register", two_lie)
+    with pytest.raises(Missing, match="4 nodes must act on it and 3 have") as error:
         await device.create_wallet("server")
     assert error.value.parties == ("node1", "node2")
     (entry,) = device.shelf.all()
@@ -264,14 +270,14 @@ async def test_a_backup_that_still_starts_when_a_creation_fails_is_ended(
     assert complaints == [], "something was left running, and would say so on the terminal"
 
 
-async def test_a_node_that_makes_another_wallet_live_is_not_counted(
-    device: Device, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_wallet_that_the_register_holds_otherwise_is_not_taken_for_live(device: Device) -> None:
     await device.create_wallet("server")
     (entry,) = device.shelf.all()
-    other = msgspec.structs.replace(entry.record, account=bytes(32))
-    forged = msgspec.structs.replace(entry, record=other)
-    with pytest.raises(Missing, match="made another wallet live"):
+    statement = msgspec.structs.replace(entry.certificate.statement, chain_code=bytes(32))
+    forged = msgspec.structs.replace(
+        entry, certificate=msgspec.structs.replace(entry.certificate, statement=statement)
+    )
+    with pytest.raises(LocalError, match="no committee that this device knows"):
         await make_live(device.desk, device.shelf, forged)
 
 

@@ -13,13 +13,13 @@ from litestar.testing import AsyncTestClient
 from tests.support.owner import Owner
 
 from quorate.account import KeyRecord
-from quorate.account.requests import LiveRequest, Signatures
+from quorate.account.register import Reply
+from quorate.account.register.messages import Head, Headed
 from quorate.encoding import decode, encode
 from quorate.identity import prove_request
+from quorate.metadata.service import MAX_QUESTION_BYTES
 from quorate.node import limits
 from quorate.node.app import make_app
-from quorate.sharing.formation import Formed
-from quorate.sharing.statements import KeyLive, to_sign
 from quorate.testing.committee import LocalCommittee
 
 Client = AsyncTestClient[Any]
@@ -49,9 +49,13 @@ async def wallets(client: Client, owner: Owner, with_nonce: bytes) -> Any:
     return await client.get("/v1/wallets", headers={"quorate-proof": base64.b64encode(proof).decode()})
 
 
-def live_body(formed: Formed, signatures: dict[str, bytes]) -> dict[str, str]:
-    wanted = LiveRequest(formed.statement, Signatures(tuple(sorted(signatures.items()))))
-    return {"request": base64.b64encode(encode(wanted)).decode()}
+async def asked(client: Client, owner: Owner, question: bytes) -> Any:
+    """A question of a register, with the owner's proof."""
+    node = owner.committee.identities["node1"]
+    fresh = await nonce(client)
+    proof = prove_request(owner.keys, owner.token, node, "POST", "/v1/register", question, fresh)
+    headers = {"quorate-proof": base64.b64encode(proof).decode()}
+    return await client.post("/v1/register", content=question, headers=headers)
 
 
 async def test_health_and_readiness_answer(client: Client, committee: LocalCommittee) -> None:
@@ -78,7 +82,7 @@ async def test_metrics_are_prometheus_text(client: Client) -> None:
 
 async def test_the_openapi_description_names_every_resource(client: Client) -> None:
     paths = (await client.get("/schema/openapi.json")).json()["paths"]
-    assert {"/v1/health", "/v1/network", "/v1/wallets", "/v1/instances", "/v1/keys/live"} <= set(paths)
+    assert {"/v1/health", "/v1/network", "/v1/wallets", "/v1/instances", "/v1/register"} <= set(paths)
 
 
 @pytest.mark.parametrize("path", ["/schema", "/schema/swagger", "/schema/redoc", "/schema/elements"])
@@ -86,33 +90,36 @@ async def test_no_page_of_a_node_loads_scripts_of_others(client: Client, path: s
     assert "<script" not in (await client.get(path)).text
 
 
-async def test_a_certified_key_goes_live_and_is_listed_to_its_owner(
+async def test_a_decided_key_is_live_and_listed_to_its_owner(
     client: Client, committee: LocalCommittee
 ) -> None:
     owner = Owner(committee)
     formed, record, signatures = await owner.form()
-    for _ in range(2):  # repeating it does nothing
-        answer = await client.post("/v1/keys/live", json=live_body(formed, signatures))
-        assert answer.status_code == 200, answer.text
-        statement = decode(KeyLive, base64.b64decode(answer.json()["statement"]))
-        assert statement.founded_on == to_sign(formed.statement)
-        committee.identities["node1"].verify(to_sign(statement), base64.b64decode(answer.json()["signature"]))
+    owner.make_live(formed, signatures)
     listed = (await wallets(client, owner, await nonce(client))).json()
     assert decode(KeyRecord, base64.b64decode(listed[0]["record"])) == record
     stranger = Owner(committee, user="mallory")
     assert (await wallets(client, stranger, await nonce(client))).json() == []
 
 
-async def test_a_short_or_false_certificate_is_refused(client: Client, committee: LocalCommittee) -> None:
-    owner = Owner(committee)
+async def test_the_register_answers_its_account_and_gives_the_next_nonce(
+    client: Client, committee: LocalCommittee
+) -> None:
+    owner, stranger = Owner(committee), Owner(committee, user="mallory")
     formed, _, signatures = await owner.form()
-    short = dict(sorted(signatures.items())[:3])
-    forged = {**signatures, "node2": bytes(64)}
-    stranger = {**signatures, "node9": signatures["node1"]}
-    for bad in (short, forged, stranger):
-        answer = await client.post("/v1/keys/live", json=live_body(formed, bad))
-        assert (answer.status_code, answer.json()["code"]) == (403, "certificate")
-    assert (await wallets(client, owner, await nonce(client))).json() == []
+    owner.make_live(formed, signatures)
+    question = encode(Head(owner.account, 0, bytes(32), bytes(32)))
+    answer = await asked(client, owner, question)
+    assert answer.status_code == 200, answer.text
+    head: Reply = decode(Reply, answer.content)  # type: ignore[arg-type]
+    assert isinstance(head, Headed)
+    assert (head.version, len(bytes.fromhex(answer.headers["quorate-nonce"]))) == (1, 32)
+    refused = await asked(client, stranger, question)
+    assert (refused.status_code, refused.json()["code"]) == (403, "account")
+    assert (await client.post("/v1/register", content=question)).status_code == 401
+    assert (await asked(client, owner, b"\xc1")).status_code == 400
+    large = await client.post("/v1/register", content=bytes(MAX_QUESTION_BYTES + 1))
+    assert large.status_code == 413
 
 
 async def test_a_proof_is_good_for_one_request(client: Client, committee: LocalCommittee) -> None:
@@ -137,14 +144,14 @@ async def test_without_a_proof_nothing_is_listed(client: Client) -> None:
     [b"", b"{", b"[]", b'{"request": 1}', b'{"request": "AAAA", "more": 1}', b'{"request": "\xff"}', b"\xff"],
 )
 async def test_a_body_that_does_not_read_is_a_clear_error(client: Client, body: bytes) -> None:
-    answer = await client.post("/v1/keys/live", content=body, headers={"content-type": "application/json"})
+    answer = await client.post("/v1/pool/offer", content=body, headers={"content-type": "application/json"})
     assert answer.status_code == 400
     assert answer.json()["message"]
 
 
 async def test_a_body_beyond_the_limit_is_not_read(client: Client) -> None:
     body = json.dumps({"request": "A" * (limits.MAX_BODY_BYTES + 1)}).encode()
-    answer = await client.post("/v1/keys/live", content=body, headers={"content-type": "application/json"})
+    answer = await client.post("/v1/pool/offer", content=body, headers={"content-type": "application/json"})
     assert answer.status_code == 413
 
 

@@ -102,7 +102,7 @@ async def test_another_account_cannot_use_the_key(wallet: Wallet, committee: Loc
 async def test_another_device_of_the_same_account_is_no_factor(
     wallet: Wallet, committee: LocalCommittee
 ) -> None:
-    thief = Owner(committee, user="alice")
+    thief = Owner(committee, user=wallet.owner.user)
     for node in QUORUM:
         await thief.set_up(node)
     payload, digest = wallet.payload()
@@ -175,7 +175,7 @@ async def test_after_a_failed_check_the_device_logs_in_again_before_a_fresh_setu
     with pytest.raises(Refused) as refused:
         await owner.set_up("node1")
     assert refused.value.code == "login-again"
-    owner.token = committee.token("alice", owner.keys.public, later=2)
+    owner.token = committee.token(owner.user, owner.keys.public, later=2)
     await owner.set_up("node1")
     verify(wallet.record.point, digest, await owner.sign(wallet.formed, QUORUM, payload, digest))
 
@@ -215,7 +215,7 @@ async def test_too_few_signatures_make_nothing_live(committee: LocalCommittee) -
     few = dict(sorted(signatures.items())[: committee.quorums.ready - 1])
     with pytest.raises(Refused) as refused:
         owner.make_live(formed, few)
-    assert refused.value.code == "certificate"
+    assert refused.value.code == "evidence"
 
 
 async def test_a_node_that_is_closing_takes_no_new_session(committee: LocalCommittee) -> None:

@@ -33,8 +33,9 @@ from quorate.errors import Missing, ProofRejected
 from quorate.primitives.tags import Tag
 from quorate.primitives.transcript import digest
 
-SHARDS: Final = 256
-"""Of accounts and of slots, each by a byte: a shard of a million accounts is about ten megabytes."""
+SHARDS: Final = 64
+"""Of accounts and of slots, each by a byte. What is handed over of a shard is one message, so a network has
+at most some ten thousand accounts before this number grows."""
 
 Shard = Annotated[int, msgspec.Meta(ge=0, lt=SHARDS)]
 SlotsHeld = tuple[tuple[SlotName, Annotated[bytes, msgspec.Meta(max_length=64)]], ...]
@@ -119,12 +120,12 @@ class Shown(Canonical, frozen=True):
 
 def shard_of_account(account: bytes) -> int:
     """By its first byte: account ids are hashes."""
-    return account[0]
+    return account[0] % SHARDS
 
 
 def shard_of_slot(slot: str) -> int:
     """By a byte of its hash."""
-    return digest(Tag.REGISTER_SLOT, slot.encode())[0]
+    return digest(Tag.REGISTER_SLOT, slot.encode())[0] % SHARDS
 
 
 def show(rows: Mapping[bytes, Row], slots: Mapping[str, bytes]) -> Shown:

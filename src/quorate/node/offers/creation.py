@@ -12,18 +12,16 @@ from typing import Final
 
 from quorate.account.pool import MAX_CLAIMED
 from quorate.account.presets import DEVICE, formation_structure
-from quorate.account.requests import LiveRequest
-from quorate.account.transitions import formed_record, live_statement
-from quorate.encoding import decode, encode
-from quorate.errors import Malformed, ProofRejected, Refused, Remedy
+from quorate.account.transitions import formed_record
+from quorate.encoding import decode
+from quorate.errors import Malformed, Refused
 from quorate.groups import group_named
 from quorate.node.callers import Caller, DeviceCaller
-from quorate.node.keybook import FIRST_EPOCH, PLAIN
-from quorate.node.offers.offer import JudgedOffer, Run, Services
+from quorate.node.offers.offer import JudgedOffer, Run
 from quorate.session import Party, PublicKeys, Session, SessionSpec
-from quorate.sharing.epochs import epoch_number, user_epoch
+from quorate.sharing.epochs import epoch_number
 from quorate.sharing.formation import DECLARATION, FormationRequest, Formed, form_as_node
-from quorate.sharing.statements import KeyFormed, KeyLive, Prepared, to_sign, verify_certificate
+from quorate.sharing.statements import to_sign
 from quorate.transport.host import Hosted
 
 CURVES: Final = ("secp256k1",)
@@ -106,59 +104,3 @@ class FormOffer(JudgedOffer[FormationRequest]):
             services.pool.release(curve, grants)
 
         return Run(session, services, keep, on_fail=give_up)
-
-
-def claim_first_epoch(services: Services, key_id: bytes, way: bytes) -> None:
-    """Decide, once for ever at this node, how a formed key becomes live: as it is, or by this one refresh.
-
-    `way` is `PLAIN`, or the hash of the refresh's request. Otherwise a device could make several first
-    epochs, each live at some of the nodes. Raises `Refused`.
-    """
-    if services.vault.slots.write_once(FIRST_EPOCH, key_id.hex(), way) != way:
-        raise Refused(
-            "this key has begun to become live another way; create a new wallet",
-            code="first-epoch",
-            parties=[services.me],
-        )
-
-
-def make_live(services: Services, wanted: LiveRequest) -> tuple[KeyLive, bytes]:
-    """Adopt the staged epoch that a certificate speaks of; our signed KEY-LIVE. Runs in the worker.
-
-    Raises `Refused`: certificate short or false, nothing staged here, staged something else; or the database
-    was restored, and what it holds may be long past.
-    """
-    if services.vault.rolled_back:
-        raise Refused(
-            f"{services.me} was restored from an older copy and waits for its operator",
-            code="rolled-back",
-            parties=[services.me],
-        )
-    if services.committee.frozen:
-        raise Refused(
-            "the committee is changing; this wallet becomes live in a moment",
-            code="changing",
-            parties=[services.me],
-            remedy=Remedy.RETRY,
-        )
-    statement = wanted.statement
-    user = user_epoch(statement.epoch) if isinstance(statement, Prepared) else 0
-    staged = services.keybook.staged(statement.key_id, epoch_number(services.committee.epoch, user))
-    record = staged.record
-    # Signed by the committee in whose epoch it was made; that may have changed since, and so may our share.
-    signers = services.committee.at(staged.made_in)
-    if signers is None:
-        raise Refused("this node does not know the committee that signed it", code="certificate")
-    try:
-        signatures = wanted.signatures.as_mapping()
-        verify_certificate(statement, signatures, signers.identities, signers.quorums.ready)
-    except (ProofRejected, Malformed) as error:
-        raise Refused(str(error), code="certificate", parties=[services.me]) from None
-    # The whole statement, not some of its fields: two refreshes of one key may agree in all but their line.
-    if staged.statement != to_sign(statement):
-        raise Refused("another epoch than the certified one is staged here", code="staged")
-    if isinstance(statement, KeyFormed):
-        claim_first_epoch(services, statement.key_id, PLAIN)
-    services.keybook.adopt(record, encode(wanted))
-    live = live_statement(record, statement)
-    return live, services.identity.sign(to_sign(live))

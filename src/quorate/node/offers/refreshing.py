@@ -15,7 +15,6 @@ from quorate.account.transitions import refreshed_record
 from quorate.encoding import decode
 from quorate.errors import AlreadyUsed, Malformed, Refused
 from quorate.node.callers import Caller, DeviceCaller
-from quorate.node.offers.creation import claim_first_epoch
 from quorate.node.offers.offer import JudgedOffer, Run, Services
 from quorate.session import Party, PublicKeys, Session, SessionSpec
 from quorate.sharing.change import Change, Standing
@@ -61,7 +60,7 @@ class RefreshOffer(JudgedOffer[tuple[Change, KeyRecord]]):
         share = await services.worker(services.keybook.share, record)
         account = record.account
         pool = {key: await services.worker(services.keybook.spare, account, key) for key in change.pool}
-        await services.worker(claim_first_epoch, services, record.key, change.core_hash)
+        await services.worker(services.keybook.claim_first_epoch, record.key, change.core_hash)
         factors = {factor.name: factor.keys for factor in record.factors}
         standing = Standing(record.network, record.account, committee_epoch(record.epoch), share, factors)
 

@@ -147,11 +147,25 @@ def test_our_entry_is_found_where_another_has_finished_it(nodes: Nodes, rng: See
 
 
 def test_an_operation_copied_by_another_is_not_ours(nodes: Nodes, rng: SeededRng) -> None:
-    nodes.decide(entry_of("bob", nodes.rows[0].entry, b"mine"))
     drive, client = Drive(nodes), client_of(nodes, "alice")
-    client.advance(nodes.rows[0].entry, nodes.rows[0].proof)
+    drive.run(client, read(client, rng))
+    nodes.decide(entry_of("bob", nodes.rows[0].entry, b"mine"))
     done = drive.run(client, write(client, wants("alice", b"mine")))
     assert done.version == 3
+
+
+def test_refusals_that_no_member_signed_end_nothing(nodes: Nodes, rng: SeededRng) -> None:
+    """Who sits on the wire could otherwise make a device give up."""
+    drive, client = Drive(nodes), client_of(nodes, "alice")
+    drive.run(client, read(client, rng))
+
+    def forged(member: int, question: Question) -> Reply | None:
+        if isinstance(question, Lock) and question.view.is_open:
+            return Refusal(member, Denied("whim", "no"), bytes(64))
+        return None
+
+    drive.instead = forged
+    assert drive.run(client, write(client, wants("alice", b"mine"))).version == 2
 
 
 def test_what_the_rules_forbid_is_refused(nodes: Nodes, rng: SeededRng) -> None:
@@ -254,7 +268,7 @@ def test_what_cannot_have_been_decided_is_left(nodes: Nodes, rng: SeededRng) -> 
 
 
 @pytest.mark.parametrize(
-    "lie", ["nonce", "signature", "stripped", "no proof", "unproven", "other epoch", "replayed"]
+    "lie", ["nonce", "signature", "stripped", "no proof", "inflated", "unproven", "other epoch", "replayed"]
 )
 def test_a_head_is_believed_as_far_as_it_is_proven(nodes: Nodes, rng: SeededRng, lie: str) -> None:
     """Three of four must answer; the first one's answer is spoilt, so the other three are asked for."""
@@ -281,6 +295,7 @@ def test_a_head_is_believed_as_far_as_it_is_proven(nodes: Nodes, rng: SeededRng,
             "nonce": signed(replace(true, nonce=b"o" * 32)),
             "signature": replace(true, signature=bytes(64)),
             "stripped": replace(true, pending=None, body=None, commit=None),
+            "inflated": signed(replace(true, version=9, pending=None)),
             "no proof": signed(replace(true, proof=None)),
             "unproven": signed(replace(true, version=2, hash=entry.hash, entry=entry, pending=None)),
             "other epoch": signed(replace(true, epoch=1)),
