@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -190,6 +190,8 @@ class Node:
         self._connections: set[asyncio.Task[Any]] = set()
         self._background: set[asyncio.Task[Any]] = set()
         self._hosted: set[_Counted] = set()
+        self.companions: list[Callable[[], Coroutine[Any, Any, None]]] = []
+        """What else runs in the background for as long as the node does."""
         self._loop: asyncio.AbstractEventLoop | None = None
         self.committee.follow(self._committee_changed)
         self.metrics.gauge("committee_epoch", self.committee.epoch)
@@ -308,6 +310,10 @@ class Node:
             await self.worker(hosted.session.abandon, over)
             self.log("unpinned", protocol=hosted.session.spec.protocol, session=hosted.session.id)
 
+    def sessions_before(self, epoch: int) -> int:
+        """How many sessions run that were opened in an earlier committee epoch."""
+        return sum(hosted.epoch < epoch for hosted in self._hosted)
+
     def offer(self, spec: SessionSpec) -> Offer:
         """The offer for a protocol. Raises `Refused`."""
         found = self._offers.get(spec.protocol)
@@ -369,6 +375,8 @@ class Node:
             ahead, share = self.config.shards_ahead, self.config.background_cpu
             self._in_background(self.pairs.keep_up(ahead, share, self._open_setup))
         self._in_background(self._sweep())
+        for companion in self.companions:
+            self._in_background(companion())
         self.start_links()
 
     def start_links(self) -> None:
