@@ -144,8 +144,9 @@ def test_a_key_is_named_by_its_session_its_place_and_its_commitment() -> None:
 
     def named(session: bytes, path: str, constants: list[Any]) -> tuple[bytes, ...]:
         party = lone(session=session, path=path)
-        columns, shares = (constants, [two] * len(constants)), Secret((5,) * len(constants))
-        dealt = Dealt("p1", bytes(32), shares, columns, (), ReadyCertificate(bytes(32), ()))
+        # of degree 0: a slope would make other keys of other sessions by itself
+        shares = Secret((5,) * len(constants))
+        dealt = Dealt("p1", bytes(32), shares, (constants,), (), ReadyCertificate(bytes(32), ()))
         return add_up(party, ("p1", "p2"), [dealt])[0].key_ids
 
     twice = named(bytes(32), "", [one, one])
