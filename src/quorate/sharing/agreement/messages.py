@@ -26,8 +26,8 @@ FORK: Final = "view"
 """The label under which all views live; no dealer's sharing does."""
 
 MAX_VIEWS: Final = MAX_FORKS_BY_NUMBER
-"""Views of one run. Leaders change at most t + f times once the network is timely; with delays that double
-the last of these is days away, and a run that has not decided by then is given up for a new one."""
+"""Views of one run. Once the network is timely, 2(t + f) + 2 of them are enough; with delays that double the
+last of these is thousands of ticks away, and a run that has not decided by then is given up for a new one."""
 
 Signature = Annotated[bytes, msgspec.Meta(min_length=SIGNATURE_BYTES, max_length=SIGNATURE_BYTES)]
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=32)]
