@@ -396,7 +396,6 @@ class EpochChange:
         means.metrics.count("epochs_begun")
         for spec in (*specs, *self._questions(under)):
             await means.standing.put_away(spec.id)
-        await means.worker(self._say_erased, under)
         for name in set(under.old.names) - set(new.names):
             self._after(DISMISS_SECONDS, name)
 
@@ -436,17 +435,19 @@ class EpochChange:
             self.store.clear()
             self.ballots.clear()
             self.store.begin_epoch(means.clock())
+            self._say_erased(under)
 
     def _say_erased(self, under: Under) -> None:
-        """Step H. The switch erases before it returns; what a crash leaves is done when the vault opens."""
+        """Step H, part of the switch: what that ordered to be erased is erased when it returns, or, after a
+        crash, before the vault is open again; nothing leaves before.
+        """
         means, old = self.means, under.old
         if means.me not in old.names:
             return
         erased = Erased(old.network, old.epoch, old.digest)
         said = HasErased(erased, means.committee.keys.sign(erased.to_sign()))
         self._erased.setdefault(old.epoch, set()).add(means.me)
-        with means.vault.transaction():
-            self.means.tell(under.everybody, said)
+        means.tell(under.everybody, said)
 
     def progress(self, under: Under) -> Progress:
         """How far it has come. In a worker thread."""

@@ -31,6 +31,7 @@ from quorate.node.epochs.store import ChangeStore, Under
 from quorate.node.epochs.talk import AskPages, Choose, CopyPage, Show, Talk
 from quorate.sharing.choosing import Question
 from quorate.sharing.generation import GeneratedKey
+from quorate.transport.links import NotNow
 from quorate.vault.pool import PoolIndex
 
 QUIET_SECONDS: Final = 30.0
@@ -41,6 +42,9 @@ CHOICE_SECONDS: Final = 15.0
 
 ASK_SECONDS: Final = 5.0
 """Between two requests for an inventory of which we hold another copy, or none."""
+
+MORE_PAGES: Final = 256
+"""What another node's inventory may have more than twice our own: we may have been away for long."""
 
 MAX_ANSWERS: Final = 8
 """How often a node is given one inventory again: it asks for each once, unless it is restarted."""
@@ -149,7 +153,8 @@ class Listing:
         old, new = under.old, under.new
         match talk:
             case Show(page=page) if sender in old.names and page.record == new.digest:
-                self._store.put_page(sender, page)
+                if self._has_room(under, sender, page):
+                    self._store.put_page(sender, page)
             case Choose() if sender in old.names and talk.record == new.digest:
                 names = [name for name, _ in talk.chosen]
                 if names != sorted(set(names)) or not set(names) <= set(old.names):
@@ -163,6 +168,18 @@ class Listing:
                     self._store.put_copy(sender, talk.name, page)
             case _:
                 raise Malformed("not for this node to say, or of another change")
+
+    def _has_room(self, under: Under, sender: str, page: Page) -> bool:
+        """Whether a page is kept: nobody fills our disk with an inventory without end.
+
+        An old node knows how much there can be. A new one waits for the choice, and then wants only that.
+        """
+        if self._means.me in under.old.names:
+            return page.number < MORE_PAGES + 2 * self._store.page_count(self._means.me)
+        choice = self._adopted(under)
+        if choice is None:
+            raise NotNow("nothing is chosen here yet")
+        return sender in dict(choice.chosen)
 
     # --- the list ------------------------------------------------------------------------------------
 

@@ -55,6 +55,7 @@ class Resharing(StandingProtocol):
         self._current = current
         self._kept = kept
         self._lost = lost
+        self._specs: tuple[Assembly, list[SessionSpec]] | None = None
 
     @property
     def name(self) -> str:
@@ -63,8 +64,12 @@ class Resharing(StandingProtocol):
     def specs(self) -> list[SessionSpec]:
         """The sessions of the change under way, in the order of their chunks."""
         under, assembly = self._frozen()
-        roster = parties_of_change(under.old, under.new)
-        return [terms_of(under, assembly, at).spec(roster) for at in range(len(assembly.chunks))]
+        known = self._specs
+        if known is None or known[0] is not assembly:
+            roster = parties_of_change(under.old, under.new)
+            made = [terms_of(under, assembly, at).spec(roster) for at in range(len(assembly.chunks))]
+            known = self._specs = assembly, made
+        return known[1]
 
     def consider(self, spec: SessionSpec, proposer: str) -> None:
         if committee_epoch(spec.epoch) <= self._committee.epoch:

@@ -13,6 +13,7 @@ from quorate.account.changing import Page
 from quorate.account.committee import Activation, CommitteeRecord, Succession
 from quorate.encoding import Canonical, decode, encode
 from quorate.errors import Refused
+from quorate.node.committee import EPOCH_SINCE
 from quorate.node.epochs.talk import Choose, Froze, Holds, Plan, Signed
 from quorate.transport.links import MAX_PARCEL_BYTES
 from quorate.vault import Vault
@@ -21,7 +22,6 @@ T = TypeVar("T", bound=Canonical)
 
 _KIND: Final = "epoch-change"
 _APPROVED: Final = "epoch-approved"
-_SINCE: Final = "epoch-since"
 
 
 class Under(Canonical, frozen=True):
@@ -74,14 +74,14 @@ class ChangeStore:
 
     def since(self) -> float | None:
         """When the present epoch became live here (unix seconds); None for the first."""
-        kept = self._vault.records.get(_SINCE, "now")
+        kept = self._vault.records.get(EPOCH_SINCE, "now")
         return None if kept is None else float(kept.value)
 
     def begin_epoch(self, now: float) -> None:
         """The present epoch becomes live."""
-        kept = self._vault.records.get(_SINCE, "now")
+        kept = self._vault.records.get(EPOCH_SINCE, "now")
         self._vault.records.put(
-            _SINCE, "now", repr(now).encode(), expected=0 if kept is None else kept.version
+            EPOCH_SINCE, "now", repr(now).encode(), expected=0 if kept is None else kept.version
         )
 
     # --- the record to come --------------------------------------------------------------------------
@@ -123,6 +123,11 @@ class ChangeStore:
     def put_page(self, name: str, page: Page) -> None:
         """A page of a node's inventory; its first word counts."""
         self._once(f"page/{name}/{page.number:05}", encode(page))
+
+    def page_count(self, name: str) -> int:
+        """Of how many pages a node's inventory is; 0 before its first has come."""
+        first = self._get(f"page/{name}/00000", Page)
+        return 0 if first is None else first.pages
 
     def pages(self, name: str) -> list[Page] | None:
         """A node's inventory, once all of it is here."""
