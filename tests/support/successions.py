@@ -50,14 +50,14 @@ def activation(record: CommitteeRecord, signers: Mapping[str, KeyPair]) -> Activ
 
 
 def renewal(
-    committee: LocalCommittee, names: Sequence[str] | None = None, *, degree: int = 2
+    committee: LocalCommittee, names: Sequence[str] | None = None, *, degree: int = 2, liars: int = 1
 ) -> tuple[Succession, Activation]:
     """The next epoch of running nodes, with these members; by default with the same."""
     node = next(iter(committee.nodes.values()))
     parent = node.committee.record
     epoch = parent.epoch + 1
     fresh = {name: keys_of(committee, name, epoch) for name in names or parent.names}
-    record = next_record(parent, fresh, degree=degree)
+    record = next_record(parent, fresh, degree=degree, liars=liars)
     old = {name: committee.nodes[name].identity for name in parent.names if name in committee.nodes}
     return succession(record, old), activation(record, fresh)
 

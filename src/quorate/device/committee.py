@@ -22,13 +22,17 @@ from quorate.device.network import Network
 from quorate.device.sessions import Desk
 from quorate.device.shelf import Entry, Shelf
 from quorate.encoding import Canonical, decode, encode
-from quorate.errors import Abort, Malformed, ProofRejected
+from quorate.errors import Abort, Malformed, ProofRejected, Refused
 from quorate.sharing.epochs import committee_epoch
 from quorate.vault import Vault
 
 PAUSES: Final = (0.0, 0.1, 0.2, 0.4, 0.8, 1.6)
 """Seconds between looks for a wallet's new record. The nodes go on one after the other, within a moment of
 each other; until enough of them have, there is nobody to sign with in either epoch."""
+
+CHANGE_LOOKS: Final = 60
+CHANGE_LOOK_SECONDS: Final = 2.0
+"""How often, and how long, a device that wants a wallet looks whether a change of committee is over."""
 
 _KIND: Final = "committee"
 _PAST: Final = "committee-past"
@@ -93,9 +97,26 @@ async def follow(desk: Desk) -> bool:
         return False
     network = desk.network.in_epoch_of(best[1][-1].record)
     await desk.worker(_keep, desk.vault, desk.network, best[1])
+    await desk.worker(desk.book.renew_all)
     desk.network = network
     desk.nodes.follow(network)
     return True
+
+
+async def went_on(desk: Desk, error: Abort) -> bool:
+    """Whether the nodes have gone on to another epoch, and that is why something has failed.
+
+    Where they say that they are about to, waits for it: nobody makes a wallet meanwhile.
+    """
+    if await follow(desk):
+        return True
+    if not isinstance(error, Refused) or error.code != "changing":
+        return False
+    for _ in range(CHANGE_LOOKS):
+        await asyncio.sleep(CHANGE_LOOK_SECONDS)
+        if await follow(desk):
+            return True
+    return False
 
 
 async def carry(desk: Desk, shelf: Shelf, entry: Entry) -> Entry | None:

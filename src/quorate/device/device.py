@@ -23,7 +23,7 @@ from typing import Any, Final, Self
 from quorate.chains import Chains
 from quorate.clock import Clock, unix_time
 from quorate.device.backup import Backup
-from quorate.device.committee import follow, followed
+from quorate.device.committee import followed, went_on
 from quorate.device.create import Report, Wish, create, make_live
 from quorate.device.home import Home
 from quorate.device.instances import InstanceBook
@@ -185,8 +185,8 @@ class Device:
         wish = Wish.of(self.desk, preset, backups, label)
         try:
             entry = await create(self.desk, self.shelf, wish, report)
-        except Abort:
-            if not await follow(self.desk):
+        except Abort as error:
+            if not await went_on(self.desk, error):
                 raise
             # The nodes have gone on to another committee epoch; what was begun in the last one is given up.
             wish = Wish.of(self.desk, preset, backups, label)

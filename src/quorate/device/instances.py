@@ -68,6 +68,17 @@ class InstanceBook:
             node, DEVICE_SHARD, reason[:200], now=self._clock(), leak_bearing=leak_bearing, login=login
         )
 
+    def renew_all(self) -> None:
+        """The nodes are in another epoch: set up afresh with each before the next signature with it.
+
+        What a thief has learned of a node's side in the last epoch tells of no share in this one.
+        """
+        for status in self._vault.instances.statuses():
+            if status.state is InstanceState.ACTIVE:
+                reason = "the nodes are in another epoch"
+                at = status.peer, status.shard, status.direction, status.generation
+                self._vault.instances.retire(*at, reason)
+
     def next_generation(self, node: str, logged_in: int) -> int:
         """The generation of a fresh setup: above all before it, and at least the time of its making.
 

@@ -25,6 +25,9 @@ from quorate.session import KeyPair, PublicKeys
 from quorate.sharing.quorums import Quorums
 from quorate.vault import Vault
 
+EPOCH_SINCE: Final = "epoch-since"
+"""The kind of the record that says when the present epoch became live."""
+
 _ROOT: Final = "committee-root"
 _SUCCESSION: Final = "committee-succession"
 _ACTIVATION: Final = "committee-activation"
@@ -129,6 +132,12 @@ class Committee:
         now = self._now
         records = (self.root, *(succession.record for succession in now.chain))
         return next((record for record in records if record.epoch == epoch), None)
+
+    @property
+    def since(self) -> float:
+        """When the present epoch became live here (unix seconds); 0 for the one that was configured."""
+        kept = self._vault.records.get(EPOCH_SINCE, "now")
+        return 0.0 if kept is None or not self._now.chain else float(kept.value)
 
     def proof_since(self, epoch: int) -> tuple[int, tuple[Succession, ...], Activation | None]:
         """The present epoch, how it came after `epoch`, and what put it in force: all of one moment."""

@@ -230,10 +230,29 @@ class Pairs:
                 await self._paced(self.ensure(peer, shard, open_setup), peer, shard, cpu_share)
         while True:
             await asyncio.sleep(UPKEEP_SECONDS)
-            for status in await self._worker(self._vault.instances.due, self._clock()):
+            for status in await self._worker(self._due):
                 if status.peer in self._ours():
                     renewal = self.make(status.peer, status.shard, open_setup)
                     await self._paced(renewal, status.peer, status.shard, cpu_share)
+
+    def _due(self) -> list[InstanceStatus]:
+        """What wants replacement: by its age and use, or because it was made in a past committee epoch.
+
+        A thief who held a node then knows its side of these, and would learn from each signature what the
+        node's share of this epoch is. Replaced in the background and not with the switch: every signature
+        would wait for it.
+        """
+        due = self._vault.instances.due(self._clock())
+        since = self._committee.since
+        known = {(status.peer, status.shard) for status in due}
+        return due + [
+            status
+            for status in self._vault.instances.statuses()
+            if status.state is InstanceState.ACTIVE
+            and status.born < since
+            and status.peer in self._committee.names
+            and (status.peer, status.shard) not in known
+        ]
 
     def _ours(self) -> list[str]:
         """The members whose instances with us are ours to make."""

@@ -85,6 +85,14 @@ class NodePool:
             )
         if claim.epoch != self._committee.epoch:
             raise Refused(f"the committee is in epoch {self._committee.epoch}; read it anew", code="epoch")
+        if self._committee.changing:
+            # A vote that the next committee does not hear of would leave the key to another account as well.
+            raise Refused(
+                "the committee is changing; keys are given again in a moment",
+                code="changing",
+                parties=[self._me],
+                remedy=Remedy.RETRY,
+            )
         if len(set(claim.indices)) != len(claim.indices):
             raise Refused("a key is claimed once", code="payload")
         with self._vault.transaction():

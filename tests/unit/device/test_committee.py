@@ -33,7 +33,11 @@ async def test_a_signature_goes_on_over_a_change_of_the_committee(
     names = (*committee.names[1:], "node6", "node7", "node8")
     change, proof = renewal(committee, names, degree=3)
     reshare_by_hand(committee, change, proof)
+    before = {status.peer: status.generation for status in device.desk.vault.instances.statuses()}
     await wallet.sign_message("after")
+    # whoever held a node in the last epoch knows its side of the setups made then
+    now = {status.peer: status for status in device.desk.vault.instances.statuses()}
+    assert all(now[peer].generation > old for peer, old in before.items() if now[peer].state == "active")
     assert device.network.names == names
     assert device.network.epoch == 1
     facts = wallet.show()

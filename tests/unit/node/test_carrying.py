@@ -13,6 +13,7 @@ from tests.support.successions import keys_of, renewal, reshare_by_hand
 
 from quorate.account import KeyRecord
 from quorate.account.carrying import carried_share, check_carried
+from quorate.account.pool import Ask, Claim
 from quorate.account.presets import DEVICE
 from quorate.chains.ethereum.requests import message
 from quorate.chains.registry import Chains
@@ -226,3 +227,34 @@ async def test_a_carried_record_differs_in_its_committee_alone(nodes: LocalCommi
         check_carried(after, record, change.record)
     assert DEVICE in after.access.factors
     assert keys_of(nodes, "node1", 1).public == change.record.identities["node1"]
+
+
+async def test_nothing_is_given_away_or_begun_while_the_committee_changes(nodes: LocalCommittee) -> None:
+    owner = Owner(nodes)
+    formed, _, signatures = await owner.form()
+    node = nodes.nodes["node1"]
+    offered = node.pool.offer(owner.account, Ask("secp256k1"))
+    claim = Claim(0, "secp256k1", offered.free[-1:], b"c" * 32)
+    node.committee.changing = True
+    with pytest.raises(Refused) as refused:
+        node.pool.vote(owner.account, claim)
+    assert refused.value.code == "changing"
+    with pytest.raises(Refused) as refused:
+        await owner.form()
+    assert refused.value.code == "changing"
+    node.committee.changing = False
+    assert node.pool.vote(owner.account, claim).votes[0].signature
+    # what this node has shown to the others is what it holds: nothing is added to it
+    services = node._services
+    services.check_epoch(formed_record_of(nodes, formed))
+    node.committee.frozen = True
+    with pytest.raises(Refused) as refused:
+        services.check_epoch(formed_record_of(nodes, formed))
+    assert refused.value.code == "epoch"
+    assert signatures
+
+
+def formed_record_of(nodes: LocalCommittee, formed: Formed) -> KeyRecord:
+    (holding,) = nodes.nodes["node1"].keybook.holdings()
+    assert holding.record.key == formed.share.key_id
+    return holding.record

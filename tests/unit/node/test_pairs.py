@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests.support.successions import renewal, reshare_by_hand
 
 from quorate.account.shards import SHARDS
 from quorate.errors import Missing
@@ -130,3 +131,15 @@ async def test_a_node_that_has_lost_its_newest_instance_counts_on_above_the_othe
 
 def test_every_shard_of_an_account_is_one_that_a_setup_may_have() -> None:
     assert SHARDS == MAX_SHARDS
+
+
+async def test_an_instance_of_a_past_committee_epoch_is_due_for_replacement(
+    committee: LocalCommittee,
+) -> None:
+    first = committee.nodes["node1"]
+    await first.ensure("node2", 0)
+    assert first.pairs._due() == []
+    reshare_by_hand(committee, *renewal(committee, degree=1, liars=0))
+    first.epochs.store.begin_epoch(first.clock() + 1)
+    (due,) = first.pairs._due()
+    assert (due.peer, due.shard) == ("node2", 0)
