@@ -100,22 +100,22 @@ class PartialDealer(LyingSharing):
 
 
 class WrongRows(LyingSharing):
-    """Gives some nodes a row that is not theirs, or none of the right length."""
+    """Gives some nodes a row that is not theirs, of another length, or empty."""
 
     def alter(self, to: PartyId, message: Message) -> Message | None:
         if isinstance(message, Send) and self.drawn(2):
-            return Send(_spoilt(message.row, self.drawn(3)))
+            return Send(_spoilt(message.row, self.drawn(4)))
         return message
 
 
 class Misshapen(LyingSharing):
-    """Deals a matrix of another size, with points that are none, or with gaps in what is fresh."""
+    """Deals a matrix that is jagged, empty, or has points that are none; or says that fresh secrets lack."""
 
     def alter(self, to: PartyId, message: Message) -> Message | None:
         if not isinstance(message, Dealing):
             return message
-        way = self.drawn(4)
-        if way == 3:
+        way = self.drawn(5)
+        if way == 4:
             return msgspec.structs.replace(message, gaps=b"\x01")
         return msgspec.structs.replace(message, matrix=_spoilt(message.matrix, way))
 
@@ -142,7 +142,7 @@ class WrongPoints(LyingSharing):
 
     def alter(self, to: PartyId, message: Message) -> Message | None:
         if isinstance(message, Echo | Ready) and self.drawn(2):
-            return msgspec.structs.replace(message, values=_spoilt(message.values, self.drawn(3)))
+            return msgspec.structs.replace(message, values=_spoilt(message.values, self.drawn(4)))
         return message
 
 
@@ -163,6 +163,8 @@ def _spoilt(data: bytes, way: int) -> bytes:
         return data[:-1]
     if way == 1:
         return b"\xff" * len(data)
+    if way == 2:
+        return b""
     return data[:-1] + bytes([data[-1] ^ 1])
 
 
