@@ -1,4 +1,4 @@
-"""How a key's record comes to be, from a formation and from a refresh, and what nodes say when it is live.
+"""How a key's record comes to be, from a formation and from a refresh.
 
 Node and device derive the same from the same session, each on its own; neither takes the other's.
 """
@@ -7,17 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import msgspec
-
-from quorate.account.carrying import carried_structure
-from quorate.account.committee import CommitteeRecord
 from quorate.account.records import Factor, FactorKind, KeyRecord, Member
 from quorate.session import PublicKeys
 from quorate.sharing.change import Change
-from quorate.sharing.epochs import in_committee_epoch
 from quorate.sharing.formation import Formed
 from quorate.sharing.keyshare import KeyShare
-from quorate.sharing.statements import KeyFormed, KeyLive, Prepared, to_sign
 
 
 def formed_record(formed: Formed, roster: Mapping[str, PublicKeys]) -> KeyRecord:
@@ -68,29 +62,4 @@ def refreshed_record(before: KeyRecord, change: Change, share: KeyShare) -> KeyR
             )
             for target in change.targets
         ),
-    )
-
-
-def live_in(record: KeyRecord, founded_on: KeyFormed | Prepared, committee: CommitteeRecord) -> KeyLive:
-    """`live_statement` as the nodes of this committee make it, who may hold the key in a later epoch of
-    theirs than the record has: of all that changes with it, the statement names but these two."""
-    live = live_statement(record, founded_on)
-    return msgspec.structs.replace(
-        live,
-        epoch=in_committee_epoch(record.epoch, committee.epoch),
-        structure=str(carried_structure(record.access, committee)),
-    )
-
-
-def live_statement(record: KeyRecord, founded_on: KeyFormed | Prepared) -> KeyLive:
-    """What every node signs when it has made this record live, on a certificate of `founded_on`."""
-    return KeyLive(
-        record.network,
-        record.account,
-        record.key,
-        record.epoch,
-        record.structure,
-        record.public_key,
-        to_sign(founded_on),
-        founded_on.archive,
     )

@@ -166,6 +166,10 @@ async def _make_live(desk: Desk, shelf: Shelf, entry: Entry) -> Entry:
             parties=missing.parties,
             needed=missing.needed,
         ) from None
+    except Refused as refused:
+        if refused.code != "changing":
+            raise
+        raise Missing(f"the wallet is not live yet: {refused}", parties=refused.parties) from None
     carried = await carry(desk, shelf, entry)
     if carried is None:
         names = desk.network.names

@@ -40,7 +40,7 @@ class Statement(Canonical, tag="statement"):
 
 
 class KeyFormed(Statement, tag="key-formed"):
-    """A key exists between a committee and a device. It does not sign before a `KeyLive`."""
+    """A key exists between a committee and a device. It signs when its account's register says so."""
 
     network: Name
     account: Digest
@@ -69,20 +69,6 @@ class Prepared(Statement, tag="prepared"):
     factors: PublicShares
     checks: Digest
     """The hash of all check values of the items and parts that were dealt."""
-    archive: bytes = NO_ARCHIVE
-
-
-class KeyLive(Statement, tag="key-live"):
-    """The key signs in this epoch, for the structure of the statement it names."""
-
-    network: Name
-    account: Digest
-    key_id: Digest
-    epoch: Epoch
-    structure: Structure
-    public_key: Encoded
-    founded_on: Digest
-    """The digest of the `KeyFormed` (plain 2-of-2) or `Prepared` statement that this epoch came from."""
     archive: bytes = NO_ARCHIVE
 
 

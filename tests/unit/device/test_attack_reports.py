@@ -7,12 +7,16 @@ from eth_account.messages import encode_defunct
 from tests.unit.device.conftest import CommitteeIssuer
 from tests.unit.device.test_signing import spoil
 
-from quorate.account import KeyRecord
+from quorate.account.authority import WalletKey
+from quorate.account.register import Reply
+from quorate.account.register.messages import Headed
 from quorate.clock import unix_time
 from quorate.device.device import Device
 from quorate.device.reachable import Reachability
+from quorate.device.register import AccountRegister
 from quorate.device.restore import settle_restore
 from quorate.device.sessions import Event, Opened
+from quorate.encoding import decode, encode
 from quorate.errors import (
     Abort,
     Blame,
@@ -84,44 +88,55 @@ async def test_one_liar_cannot_stop_a_signature_whomever_it_names(
         assert InstanceState.QUARANTINED not in states, "what a node reports freezes nothing"
 
 
-@pytest.mark.parametrize(
-    ("saying_later", "verdict"), [((), True), (("node1",), True), (("node1", "node2"), Unavailable)]
-)
+@pytest.mark.parametrize("what", ["stripped", "silent", "forged"])
 async def test_one_liar_neither_stops_nor_reassures_a_restored_device(
-    device: Device,
-    monkeypatch: pytest.MonkeyPatch,
-    saying_later: tuple[str, ...],
-    verdict: bool | type[QuorateError],
+    device: Device, monkeypatch: pytest.MonkeyPatch, what: str
 ) -> None:
+    """The head of the register is proven: one node can keep back its answer, and no more."""
     await device.create_wallet("server")
     entries = device.shelf.all()
-    record = entries[0].record
-    later = msgspec.structs.replace(record, epoch=record.epoch + 1)
+    honest = device.desk.nodes.register
 
-    async def told(name: str) -> list[KeyRecord]:
-        return [later if name in saying_later else record]
+    async def told(name: str, question: bytes) -> bytes:
+        reply = await honest(name, question)
+        found: Reply = decode(Reply, reply)  # type: ignore[arg-type]
+        if name != "node1" or not isinstance(found, Headed):
+            return reply
+        if what == "silent":
+            raise Missing("node1 is away", parties=[name])
+        if what == "stripped":
+            return encode(msgspec.structs.replace(found, version=0, hash=bytes(32), entry=None, proof=None))
+        return encode(msgspec.structs.replace(found, version=found.version + 1))
 
-    monkeypatch.setattr(device.desk.nodes, "wallets", told)
+    monkeypatch.setattr(device.desk.nodes, "register", told)
     monkeypatch.setattr(type(device.desk.vault), "rolled_back", property(lambda _: True))
-    if verdict is True:
-        assert await settle_restore(device.desk, entries)
-    else:
-        with pytest.raises(Unavailable):
-            await settle_restore(device.desk, entries)
+    assert await settle_restore(device.desk, entries)
 
 
-async def test_a_restored_device_is_not_reassured_by_fewer_than_an_echo_quorum(
+async def test_a_restored_device_whose_wallet_went_on_is_told_so(
     device: Device, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await device.create_wallet("server")
     entries = device.shelf.all()
-    record = entries[0].record
+    real = AccountRegister.wallet
 
-    async def told(name: str) -> list[KeyRecord]:
-        later = msgspec.structs.replace(record, epoch=record.epoch + 1)
-        return {"node1": [later], "node2": []}.get(name, [record])
+    def later(register: AccountRegister, key: bytes) -> WalletKey:
+        wallet = real(register, key)
+        assert wallet is not None
+        return msgspec.structs.replace(wallet, epoch=wallet.epoch + 1)
 
-    monkeypatch.setattr(device.desk.nodes, "wallets", told)
+    monkeypatch.setattr(AccountRegister, "wallet", later)
+    monkeypatch.setattr(type(device.desk.vault), "rolled_back", property(lambda _: True))
+    with pytest.raises(Unavailable, match="another factor"):
+        await settle_restore(device.desk, entries)
+
+
+async def test_a_restored_device_is_not_reassured_by_fewer_than_an_echo_quorum(
+    committee: LocalCommittee, device: Device, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await device.create_wallet("server")
+    entries = device.shelf.all()
+    committee.down |= {"node1", "node2"}
     monkeypatch.setattr(type(device.desk.vault), "rolled_back", property(lambda _: True))
     assert not await settle_restore(device.desk, entries)
 

@@ -285,7 +285,6 @@ async def test_a_restored_device_compares_with_its_nodes_and_goes_on(
     committee: LocalCommittee, device: Device, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await device.create_wallet("server")
-    (entry,) = device.shelf.all()
     copy = tmp_path / "copy.sqlite"
     _checkpoint(device)
     shutil.copy(device.home.device / "vault.sqlite", copy)
@@ -299,10 +298,6 @@ async def test_a_restored_device_compares_with_its_nodes_and_goes_on(
         (device.home.device / name).unlink(missing_ok=True)
     shutil.copy(copy, device.home.device / "vault.sqlite")
 
-    async def told(self: object, name: str) -> list[object]:
-        return [entry.record]
-
-    monkeypatch.setattr(reach, "wallets", told)
     async with Device(device.home, network_of(committee), issuer=issuer, reach=reach) as again:
         assert again.desk.vault.rolled_back
         (wallet,) = await again.wallets()

@@ -9,7 +9,6 @@ from quorate.errors import Malformed, ProofRejected
 from quorate.groups import SECP256K1
 from quorate.sharing.statements import (
     KeyFormed,
-    KeyLive,
     Prepared,
     Statement,
     to_sign,
@@ -22,7 +21,6 @@ COMMITTEE = {name: keys.public for name, keys in NODES.items()}
 STATEMENTS: list[Statement] = [
     KeyFormed("net", H, "secp256k1", H, "2 of (1 of (n1), device)", b"X", (b"P",), (("device", b"U"),), H),
     Prepared("net", H, H, 1, H, "2 of (1 of (n1), device)", b"X", (b"P",), (("device", b"U"),), H),
-    KeyLive("net", H, H, 1, "2 of (1 of (n1), device)", b"X", H),
 ]
 
 
