@@ -14,7 +14,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-from quorate.device import Backup, Device
+from quorate.device import Backup, Device, LocalIssuer
 from quorate.device.sessions import Closed, Event, Opened
 from quorate.transport.hub import Carried
 
@@ -60,7 +60,8 @@ def _name(event: Event) -> str:
 
 async def main(home: str, backup: str) -> None:
     async with Device.open(home, observer=Halts()) as device:
-        await device.log_in()
+        # a person of their own: an account's second device needs its first one's word
+        await device.log_in(LocalIssuer(device.network.name, device.home.login_key, "stopped and looked at"))
         wallet = await device.create_wallet("personal", Backup.to(backup, PASSWORD))
         halt("created", address=wallet.address)
         signed = await wallet.sign_message("hello")

@@ -32,6 +32,7 @@ from quorate.node.config import NodeConfig
 from quorate.node.epochs import Driver, EpochChange, Means
 from quorate.node.generating import PoolBatches, Refill
 from quorate.node.keybook import KeyBook
+from quorate.node.late import ASK, TELL, LateKeys
 from quorate.node.limits import (
     CLOSING_SECONDS,
     ENSURE_SECONDS,
@@ -133,25 +134,6 @@ class Node:
             log=self.log,
             metrics=self.metrics,
         )
-        self.epochs = EpochChange(
-            Means(
-                config.name,
-                vault,
-                self.committee,
-                self.keybook,
-                self.carrying,
-                self.links,
-                self.standing,
-                self.worker,
-                self.background.run,
-                self._makes_wallets,
-                clock,
-                rng,
-                self.log,
-                self.metrics,
-            )
-        )
-        self.driver = Driver(self.epochs, renewal_seconds=config.renewal_days * 24 * 3600.0)
         self.batches = PoolBatches(
             config.name,
             config.network,
@@ -174,6 +156,25 @@ class Node:
             log=self.log,
             metrics=self.metrics,
         )
+        self.epochs = EpochChange(
+            Means(
+                config.name,
+                vault,
+                self.committee,
+                self.keybook,
+                self.carrying,
+                self.links,
+                self.standing,
+                self.worker,
+                self.background.run,
+                self._makes_wallets,
+                clock,
+                rng,
+                self.log,
+                self.metrics,
+            )
+        )
+        self.driver = Driver(self.epochs, renewal_seconds=config.renewal_days * 24 * 3600.0)
         self.register = NodeRegister(
             config.network,
             config.name,
@@ -186,6 +187,19 @@ class Node:
             self.log,
         )
         self.links.on(REGISTER_TOPIC, self._take_register)
+        self.late = LateKeys(
+            config.name,
+            vault,
+            self.keybook,
+            self.committee,
+            self.links,
+            clock,
+            self.log,
+            self.metrics,
+        )
+        self.register.missed = self.late.missed
+        self.links.on(ASK, self._take_late_question)
+        self.links.on(TELL, self._take_late_answer)
         self._running: Counter[bytes] = Counter()
         self._connections: set[asyncio.Task[Any]] = set()
         self._background: set[asyncio.Task[Any]] = set()
@@ -293,6 +307,12 @@ class Node:
             self._loop.call_soon_threadsafe(self._in_background_later, self.committee.epoch)
             self._loop.call_soon_threadsafe(self.links.admit, link_peers(self.committee.record))
 
+    async def _take_late_question(self, sender: str, body: bytes) -> None:
+        await self.worker(self.late.asked, sender, body)
+
+    async def _take_late_answer(self, sender: str, body: bytes) -> None:
+        await self.worker(self.late.told, sender, body)
+
     async def _take_register(self, sender: str, body: bytes) -> None:
         """A part of another node's last words in an epoch; they carry their own signatures."""
         await self.worker(self.register.take_in, body)
@@ -383,9 +403,9 @@ class Node:
         """Reach the other nodes, and go on with the sessions among nodes that stand; returns at once."""
         self._in_background(self.links.run())
         self._in_background(self.standing.run())
-        self._in_background(self.refill.run())
         self._in_background(self.epochs.run())
         self._in_background(self.driver.run())
+        self._in_background(self.refill.run())
 
     async def _sweep(self) -> None:
         while True:
