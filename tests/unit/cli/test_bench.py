@@ -84,7 +84,8 @@ def test_every_promised_case_is_there() -> None:
     for size in (2, 3, 4):
         for what in ("setup", "presign", "online", "sign"):
             assert f"ecdsa-secp256k1/{what}/{size}-parties" in names
-    assert {"wallet/create", "sign/processes-cold", "sign/processes-refill", "pool/assign"} <= names
+    assert {"wallet/create", "sign/processes-cold", "sign/processes-refill"} <= names
+    assert {"pool/assign", "register/write", "register/read"} <= names
     for curve in ("secp256k1", "ed25519"):
         for committee in BARS:
             assert f"dkg/{curve}/{committee}/1000-keys" in names
@@ -146,7 +147,8 @@ def test_waiting_times_are_ranked_not_averaged() -> None:
 
 @pytest.mark.long
 def test_keys_are_assigned_and_messages_signed_over_real_processes() -> None:
-    for name, bar in (("pool/assign", "p50"), ("sign/processes-refill", "p99")):
+    bars = {"pool/assign": "p50", "register/write": "p50", "register/read": "p50"}
+    for name, bar in {**bars, "sign/processes-refill": "p99"}.items():
         (case,) = select(name)
         made = case.measure(3)
         assert (made.case, made.runs, made.bar) == (name, 3, bar)

@@ -53,7 +53,8 @@ def all_cases() -> Iterator[Case]:
     yield Case("wallet/create", 3, _create)
     yield Case("sign/processes-cold", 15, _cold)
     yield Case("sign/processes-refill", 200, _refill)
-    yield Case("pool/assign", 50, _assign)
+    for case, runs in (("pool/assign", 50), ("register/write", 50), ("register/read", 50)):
+        yield Case(case, runs, partial(_wait, case))
     for curve, committee, keys in _batches():
         case = f"dkg/{curve}/{committee}/{keys}-keys"
         yield Case(case, 1, partial(_generate, case, curve, committee, keys))
@@ -139,10 +140,15 @@ def _refill(runs: int) -> WaitFigures:
     return processes.signing_during_refill(runs)
 
 
-def _assign(runs: int) -> WaitFigures:
+def _wait(case: str, runs: int) -> WaitFigures:
     from quorate.cli.bench import processes
 
-    return processes.assignment(runs)
+    measure = {
+        "pool/assign": processes.assignment,
+        "register/write": processes.writing,
+        "register/read": processes.reading,
+    }
+    return measure[case](runs)
 
 
 def _generate(case: str, curve: str, committee: Committee, keys: int, runs: int) -> BatchFigures:

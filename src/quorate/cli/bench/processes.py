@@ -15,6 +15,9 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from quorate.account.authority import Evidence, make_entry, record_of
+from quorate.account.register import Entry
+from quorate.account.register.procedures import write
 from quorate.cli.bench.harness import require
 from quorate.cli.bench.report import Figures, WaitFigures, observed, percentile, waits
 from quorate.cli.local_network import LocalNetwork
@@ -24,8 +27,9 @@ from quorate.device.assign import assign
 from quorate.device.home import Home
 from quorate.device.login import LocalIssuer
 from quorate.device.network import Network
+from quorate.device.register import AccountRegister
 from quorate.entropy import system_rng
-from quorate.errors import Missing
+from quorate.errors import LocalError, Missing
 from quorate.groups import SECP256K1
 
 WARM_UP: int = 2
@@ -33,6 +37,10 @@ WARM_UP: int = 2
 
 ASSIGN_BAR_MS: float = 50.0
 """What the median assignment of a pooled key may take."""
+
+READ_BAR_MS: float = 20.0
+WRITE_BAR_MS: float = 60.0
+"""What the median read of an account's head, and the median new version of its record, may take."""
 
 REFILL_BAR: float = 1.5
 """How many times longer the slowest signature of a hundred may take while keys are made."""
@@ -96,6 +104,53 @@ def assignment(runs: int) -> WaitFigures:
                 taken = await _timed(once, index)
                 seconds += [taken] if index >= 0 else []
             return waits("pool/assign", seconds, bar="p50", bar_ms=ASSIGN_BAR_MS)
+
+    return asyncio.run(measure())
+
+
+def reading(runs: int) -> WaitFigures:
+    """``register/read``: the head of an account with a wallet, shown by an echo quorum."""
+
+    async def once(register: AccountRegister) -> None:
+        require(await register.head() is not None, "the account has no record")
+
+    return _of_the_register("register/read", runs, once, READ_BAR_MS)
+
+
+def writing(runs: int) -> WaitFigures:
+    """``register/write``: a new version of the record, decided; it says what the one before said."""
+
+    async def once(register: AccountRegister) -> None:
+        identity, before = register.desk.identity, register.client.version
+        operation = system_rng(16)
+
+        def propose(head: Entry | None) -> Entry:
+            if head is None:
+                raise LocalError("the account has no record")
+            nothing = Evidence(())
+            return make_entry(head, record_of(head), nothing, operation, identity.public, identity.sign)
+
+        await register.carrier.run(register.client, write(register.client, propose))
+        require(register.client.version == before + 1, "there is no new version")
+
+    return _of_the_register("register/write", runs, once, WRITE_BAR_MS)
+
+
+def _of_the_register(
+    case: str, runs: int, once: Callable[[AccountRegister], Awaitable[None]], bar_ms: float
+) -> WaitFigures:
+    async def measure() -> WaitFigures:
+        async with _device() as (device, home):
+            await device.create_wallet("personal", _backup(home, "bench"))
+            register = await AccountRegister.open(device.desk)
+            await register.head()
+
+            async def timed(_: int) -> None:
+                await once(register)
+
+            seconds = [await _timed(timed, index) for index in range(-WARM_UP, runs)][WARM_UP:]
+            await register.carrier.close()
+            return waits(case, seconds, bar="p50", bar_ms=bar_ms)
 
     return asyncio.run(measure())
 
