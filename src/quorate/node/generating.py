@@ -50,6 +50,10 @@ SCARCE: Final = 4
 MAX_UNDER_WAY: Final = 2
 """Batches of one curve at a time: a second one, where nodes have begun different numbers."""
 
+MAX_AHEAD: Final = 1 << 16
+"""How far beyond the highest number known here a batch may be: farther than a node can have been away.
+Without it, one node that begins the last number there is would end all generation for ever."""
+
 TURN_SECONDS: Final = 1.0
 """How long each node waits for the one before it by rotation to begin a batch."""
 
@@ -144,6 +148,8 @@ class PoolBatches(StandingProtocol):
         if self._vault.pool.abstains:
             raise _refused("this node was restored from an older copy and makes no keys in this epoch")
         level = self.level(batch.curve)
+        if batch.number > level.highest + MAX_AHEAD:
+            raise _refused("its number is one that nobody has come to")
         if batch.number in {known.number for known in self._vault.pool.batches(batch.curve)}:
             raise _refused("its number was used")
         if len(level.under_way) >= MAX_UNDER_WAY:

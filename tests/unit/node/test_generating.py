@@ -12,7 +12,7 @@ import pytest
 from quorate.entropy import system_rng
 from quorate.errors import Refused
 from quorate.groups import ED25519, SECP256K1
-from quorate.node.generating import FIRST_BATCH, PoolBatches, turn
+from quorate.node.generating import FIRST_BATCH, MAX_AHEAD, PoolBatches, turn
 from quorate.node.node import Node
 from quorate.sharing.dkg import Batch
 from quorate.sharing.generation import GeneratedKey
@@ -155,6 +155,15 @@ async def test_nobody_makes_a_node_generate_without_end(committee: LocalCommitte
         keys = [(system_rng(32), b"part")] * FIRST_BATCH
         node.vault.pool.put(CURVES[0], number, keys)
     assert node.vault.pool.depth(CURVES[0]) == 2 * FIRST_BATCH
+
+
+async def test_one_node_cannot_use_up_all_numbers(batches: PoolBatches) -> None:
+    """The next batch has the number after the highest that was begun, and numbers end somewhere."""
+    last = (1 << 32) - 1
+    for number in (last, MAX_AHEAD + 1):
+        with pytest.raises(Refused, match="nobody has come to"):
+            batches.consider(batches.spec(asked(batches, number=number)), "node2")
+    batches.consider(batches.spec(asked(batches, number=MAX_AHEAD)), "node2")
 
 
 async def test_few_batches_are_under_way_at_a_time(batches: PoolBatches) -> None:
