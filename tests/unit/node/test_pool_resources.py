@@ -8,15 +8,22 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from litestar.testing import AsyncTestClient
 from tests.support.owner import Owner
 
 from quorate.account.pool import WINDOW, Ask, Claim, Offered, Votes
+from quorate.account.presets import DEVICE, formation_structure
 from quorate.encoding import Canonical, decode, encode
 from quorate.entropy import system_rng
+from quorate.errors import Malformed, Refused
+from quorate.groups import SECP256K1
 from quorate.identity import prove_request
 from quorate.node.app import make_app
+from quorate.node.callers import DeviceCaller
+from quorate.sharing.formation import DECLARATION as FORMATION
+from quorate.sharing.formation import DeviceSecret
 from quorate.sharing.statements import KeyAssigned, to_sign
 from quorate.testing.committee import LocalCommittee
 from quorate.vault.pool import KeyState, PoolIndex
@@ -105,3 +112,49 @@ async def test_what_makes_no_sense_is_refused(
         client, owner, verb, KeyAssigned("n", 0, CURVE, 1, 0, bytes(32), bytes(32)), await nonce(client)
     )
     assert answer.status_code == 400
+
+
+async def test_a_key_in_a_formation_takes_no_second_one_and_is_free_again_when_it_failed(
+    committee: LocalCommittee,
+) -> None:
+    owner, node = Owner(committee), committee.nodes["node1"]
+    secret = DeviceSecret.draw(SECP256K1, system_rng)
+    place: dict[str, Any] = {"network": committee.network, "account": owner.account, "index": 0}
+    commitment = secret.commitment(SECP256K1, **place)
+    grants = committee.grants(owner.account, commitment, 2)
+    node.pool.redeem(owner.account, CURVE, commitment, grants[:1])
+    with pytest.raises(Refused) as refused:
+        node.pool.redeem(owner.account, CURVE, commitment, grants)
+    assert refused.value.code == "pool-held"
+    structure = formation_structure(committee.names, committee.quorums.degree)
+    payload = encode(secret.request(SECP256K1, **place, structure=structure, grants=grants[1:]))
+    proposal = owner.proposal(FORMATION, ("node1", DEVICE), payload=payload, roster=bytes(32))
+    spec = proposal.with_nonces({"node1": bytes(32), DEVICE: bytes(32)})
+    caller = DeviceCaller(owner.account, owner.keys.public, 0)
+    with pytest.raises(Malformed):  # the identities are not the agreed ones: the session never begins
+        await node.offer(spec).open(caller, spec, owner.roster(spec.parties))
+    node.pool.release(CURVE, grants[:1])
+    assert len(node.pool.redeem(owner.account, CURVE, commitment, grants)) == 2
+
+
+@pytest.mark.parametrize("wrong", ["account", "commitment", "curve", "position", "epoch", "signature"])
+async def test_a_certificate_over_anything_else_redeems_nothing(
+    committee: LocalCommittee, wrong: str
+) -> None:
+    node, commitment = committee.nodes["node1"], system_rng(32)
+    asked: dict[str, Any] = {"account": system_rng(32), "curve": CURVE, "commitment": commitment}
+    (grant,) = committee.grants(asked["account"], commitment, 1)
+    changes: dict[str, Any] = {
+        "position": grant.position + 1,
+        "epoch": 7,
+        "signature": (("node1", bytes(64)),),
+    }
+    if wrong in changes:
+        field = "signatures" if wrong == "signature" else wrong
+        grant = msgspec.structs.replace(grant, **{field: changes[wrong]})
+    else:
+        asked[wrong] = "ed25519" if wrong == "curve" else system_rng(32)
+    with pytest.raises(Refused) as refused:
+        node.pool.redeem(asked["account"], asked["curve"], asked["commitment"], (grant,))
+    assert refused.value.code == "certificate"
+    assert node.vault.pool.kept() == []

@@ -74,16 +74,20 @@ class FormOffer(JudgedOffer[FormationRequest]):
         async def run(party: Party) -> Formed:
             return await form_as_node(party, pool=pool)
 
-        session = Session(
-            spec,
-            services.me,
-            services.keys_in(roster),
-            roster,
-            DECLARATION,
-            group_named(spec.suite),
-            run,
-            rng=services.rng,
-        )
+        try:
+            session = Session(
+                spec,
+                services.me,
+                services.keys_in(roster),
+                roster,
+                DECLARATION,
+                group_named(spec.suite),
+                run,
+                rng=services.rng,
+            )
+        except BaseException:
+            services.pool.release(curve, grants)
+            raise
 
         def keep(formed: Formed) -> bytes:
             record = formed_record(formed, {**services.committee.identities, **roster})
