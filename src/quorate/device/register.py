@@ -7,6 +7,7 @@ followed as far as nodes show a proven way from the one this device knows.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -16,6 +17,7 @@ from quorate.account.authority import (
     AuthorityRecord,
     Evidence,
     WalletKey,
+    evidence_of,
     make_entry,
     record_of,
     wallet_of,
@@ -28,12 +30,12 @@ from quorate.account.register.client import Client, Signer
 from quorate.account.register.messages import Decided
 from quorate.account.register.offices import committee_of
 from quorate.account.register.offices import follow as follow_way
-from quorate.account.register.procedures import find, install, read, write
+from quorate.account.register.procedures import install, read, write
 from quorate.account.requests import LiveRequest
 from quorate.device.committee import follow, records_known
 from quorate.device.sessions import Desk
 from quorate.encoding import Canonical, decode, encode
-from quorate.errors import LocalError, ProofRejected
+from quorate.errors import Abort, LocalError, Missing, ProofRejected
 from quorate.metadata import Carrier
 from quorate.sharing.epochs import committee_epoch
 from quorate.sharing.statements import KeyFormed, verify_certificate
@@ -62,7 +64,7 @@ class AccountRegister:
         """With what this device knows: committees, and the head it has seen last."""
         known = await desk.worker(records_known, desk.vault, desk.network)
         records: dict[int, CommitteeRecord] = {record.epoch: record for record in known}
-        records[desk.network.epoch] = desk.network.record
+        start = records[desk.network.epoch] = desk.network.record
         account = desk.login().account
         signer = Signer(desk.identity.public.to_bytes(), desk.identity.sign)
 
@@ -71,7 +73,8 @@ class AccountRegister:
             return None if record is None else committee_of(record)
 
         def go_on(way: bytes) -> Committee | None:
-            record = follow_way(records[max(records)], way)
+            # From where this device stood: it is asked more than once about one way.
+            record = follow_way(start, way)
             if record is None:
                 return None
             records[record.epoch] = record
@@ -106,20 +109,37 @@ class AccountRegister:
         """
         wallet = wallet_of(live, record.curve, _factors(record))
         evidence = Evidence(((self._made_in(live), live),))
-        operation = wallet.founding[:16]
         await self.head()
         try:
-            if self._holds(wallet):
-                done = await self.carrier.run(self.client, find(self.client, operation, 1))
-            else:
-                done = await self.carrier.run(
-                    self.client, write(self.client, lambda head: self._entry(head, wallet, evidence))
-                )
-            if done is None or not self._holds(wallet):
+            if not self._holds(wallet):
+                wanted = write(self.client, lambda head: self._entry(head, wallet, evidence))
+                await self.carrier.run(self.client, wanted)
+            if not self._holds(wallet):
                 raise LocalError("the register holds this wallet in another way than it was made")
             await self.carrier.run(self.client, install(self.client))
         finally:
             await self._settle()
+        if self.client.entry is None or wallet.key not in evidence_of(self.client.entry):
+            # A later entry is the head, and INSTALLED speaks of what that brought.
+            await self._check_live(wallet.key)
+
+    async def _check_live(self, key: bytes) -> None:
+        """Raises `Missing` unless R nodes sign with this key."""
+        names, needed = self.desk.network.names, self.desk.network.quorums.ready
+        found = await asyncio.gather(
+            *(self.desk.nodes.wallets(name) for name in names), return_exceptions=True
+        )
+        missing = []
+        for name, records in zip(names, found, strict=True):
+            if isinstance(records, BaseException) and not isinstance(records, Abort):
+                raise records
+            if isinstance(records, BaseException) or all(record.key != key for record in records):
+                missing.append(name)
+        have = len(names) - len(missing)
+        if have < needed:
+            raise Missing(
+                f"{needed} nodes must act on it and {have} have", parties=missing, needed=needed - have
+            )
 
     async def show(self, node: str) -> None:
         """Tell a node that was away what the head is. Raises what asking it raises."""

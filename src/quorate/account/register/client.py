@@ -60,7 +60,7 @@ class Client:
     """One account's register as one device sees it. `head` is what is proven to it so far.
 
     `committees` gives past committees by epoch; `follow` reads a committee record that a node shows and gives
-    it if it is a proven successor. Without `signer` it reads only.
+    it if it is a proven successor, as often as it is asked. Without `signer` it reads only.
     """
 
     subject: Subject
