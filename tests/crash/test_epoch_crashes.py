@@ -28,6 +28,7 @@ from quorate.sharing.generation import GeneratedKey
 from quorate.sharing.polynomial import interpolate
 from quorate.vault import KeyFileSeal, Vault
 from quorate.vault.shares import ShareState
+from quorate.vault.standing import StandingState
 
 VICTIM, DRIVER = "node1", "node2"
 
@@ -43,6 +44,12 @@ class House:
     @property
     def epochs(self) -> set[int]:
         return {node.committee.epoch for node in self.committee.nodes.values()}
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a session of a change still runs anywhere: there is room for a few only."""
+        views = (view for node in self.committee.nodes.values() for view in node.standing.status())
+        return any(view.state is StandingState.RUNNING for view in views)
 
     def is_erased(self, epoch: int) -> bool:
         """Whether the data keys of this epoch's shares are gone at every node."""
@@ -141,6 +148,7 @@ async def changed(house: House, moment: int, *, victim: str = VICTIM) -> str:
             await leading
     await until(lambda: house.is_erased(epoch - 1))  # after the write, or when the vault opens again
     house.check(epoch)
+    await until(lambda: not house.is_busy)
     return where
 
 

@@ -24,6 +24,7 @@ from quorate.primitives.transcript import digest
 from quorate.session import Party, SessionSpec
 from quorate.sharing.avss import ReadyCertificate
 from quorate.sharing.choosing import CHOOSE, GROUP_NAME, Question, choose
+from quorate.sharing.epochs import committee_epoch
 from quorate.transport.links import NotNow
 from quorate.vault import Vault
 
@@ -185,6 +186,8 @@ class Ballots(StandingProtocol):
     # --- inside --------------------------------------------------------------------------------------
 
     def _find(self, spec: SessionSpec) -> tuple[Question, CommitteeRecord]:
+        if committee_epoch(spec.epoch) <= self._committee.epoch:
+            raise Refused("that committee epoch has begun", code="epoch", parties=[self._me])
         found = self._open.get(spec.payload)
         if found is None:
             raise NotNow("that question is not asked here yet")

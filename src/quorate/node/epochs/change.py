@@ -29,7 +29,7 @@ from quorate.account.committee import (
     verify_chain,
 )
 from quorate.clock import monotonic
-from quorate.errors import Malformed, ProofRejected, Refused, Unavailable
+from quorate.errors import Malformed, QuorateError, Unavailable
 from quorate.node.epochs.ballots import Ballots, inventory_question, succession_question
 from quorate.node.epochs.consenting import Consenting
 from quorate.node.epochs.listing import Listing
@@ -266,7 +266,7 @@ class EpochChange:
                 self._looked.clear()
                 try:
                     await self.advance()
-                except (NotNow, Refused, ProofRejected, Malformed, Unavailable) as error:
+                except QuorateError as error:  # whatever it is, the next look may find things otherwise
                     self.means.log("change", outcome="trouble", error=type(error).__name__, text=str(error))
                     await asyncio.sleep(LOOK_SECONDS)
         finally:
@@ -302,17 +302,19 @@ class EpochChange:
 
     def _sign_frozen(self, under: Under, assembly: Assembly) -> None:
         means, new = self.means, under.new
-        own = {one.label for one in means.keybook.holdings() if means.keybook.is_live(one.record.key)}
-        missing = own - assembly.labels
+        live = [one for one in means.keybook.holdings() if means.keybook.is_live(one.record.key)]
+        # By key, not by label: a node that has not heard of a key's last user epoch must not stand in the way.
+        listed = {holding.record.key for chunk in assembly.chunks for holding in chunk.held.values()}
+        missing = [one for one in live if one.record.key not in listed]
         if missing:
             means.log(
                 "change", epoch=new.epoch, outcome="keys that sign here are not listed", keys=len(missing)
             )
             return
-        self.store.vote_once("frozen", new.epoch, assembly.digest)
         frozen = Frozen(new.network, new.digest, assembly.digest)
-        vote = Froze(new.epoch, assembly.digest, means.committee.keys.sign(frozen.to_sign()))
-        with means.vault.transaction():
+        with means.vault.transaction():  # one write: a vote that a crash has kept from being said is lost
+            self.store.vote_once("frozen", new.epoch, assembly.digest)
+            vote = Froze(new.epoch, assembly.digest, means.committee.keys.sign(frozen.to_sign()))
             self.store.put_froze(means.me, vote)
             self.means.tell(under.everybody, vote)
 
@@ -346,9 +348,9 @@ class EpochChange:
     def _sign_stored(self, under: Under, results: list[bytes]) -> None:
         means, new = self.means, under.new
         stored = Stored(new.network, new.epoch, new.digest, root(new.digest, results))
-        self.store.vote_once("stored", new.epoch, stored.to_sign())
-        vote = Holds(stored, means.committee.keys.sign(stored.to_sign()))
         with means.vault.transaction():
+            self.store.vote_once("stored", new.epoch, stored.to_sign())
+            vote = Holds(stored, means.committee.keys.sign(stored.to_sign()))
             self.store.put_holds(means.me, vote)
             self.means.tell(under.everybody, vote)
 

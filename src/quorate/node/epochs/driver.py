@@ -329,7 +329,7 @@ class Driver:
         body = encode(talk)
         with self._means.vault.transaction():
             for name in names:
-                self._means.links.post(name, TOPIC, body)
+                self._means.links.tell(name, TOPIC, body)
 
     async def _until(self, done: Callable[[], bool], seconds: float) -> None:
         ends = monotonic() + seconds

@@ -40,7 +40,10 @@ class Means:
     metrics: Metrics
 
     def tell(self, names: Iterable[str], talk: Talk) -> None:
-        """Post to these nodes, ourselves left out; part of the caller's transaction."""
+        """Post to these nodes, ourselves left out; part of the caller's transaction.
+
+        A node that takes nothing in, and so has no room any more, keeps nobody else from hearing it.
+        """
         body = encode(talk)
         for name in sorted(set(names) - {self.me}):
-            self.links.post(name, TOPIC, body)
+            self.links.tell(name, TOPIC, body)
