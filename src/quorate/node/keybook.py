@@ -85,8 +85,15 @@ class KeyBook:
         return [decode(KeyRecord, record.value) for record in found if record is not None]
 
     def share(self, record: KeyRecord) -> KeyShare:
-        """Our share in the record's epoch. Raises `Unavailable`."""
-        return KeyShare.from_bytes(self._vault.shares.get(record.key.hex(), record.epoch).reveal())
+        """Our share in the record's epoch. Raises `Unavailable`; `Refused` if that epoch is over by now."""
+        try:
+            kept = self._vault.shares.get(record.key.hex(), record.epoch)
+        except Unavailable:
+            now = self._vault.records.get(_RECORD, record.key.hex())
+            if now is not None and decode(KeyRecord, now.value).epoch > record.epoch:
+                raise _another_epoch(self._me, decode(KeyRecord, now.value), record.epoch) from None
+            raise
+        return KeyShare.from_bytes(kept.reveal())
 
     def check_room(self, account: bytes, now: float) -> None:
         """Raises `LimitExceeded` when the account has as many keys as it may have. Changes nothing.
@@ -294,11 +301,7 @@ class KeyBook:
         if record.factor_with(caller.keys) is None:
             raise Refused("this device is no factor of the key", code="factor", parties=me)
         if spec.epoch != record.epoch:
-            raise Refused(
-                f"the key is in epoch {record.epoch}, not {spec.epoch}; read the wallet anew",
-                code="epoch",
-                parties=me,
-            )
+            raise _another_epoch(self._me, record, spec.epoch)
         try:
             record.access.coefficients(spec.parties, record.group.order)
         except (NotAuthorised, NotExact) as error:
@@ -350,6 +353,12 @@ class KeyBook:
             for spare in decode(_Open, found.value).spares:
                 self.burn(account, spare)
             self._vault.records.delete(_open(account), key.hex(), expected=found.version)
+
+
+def _another_epoch(me: str, record: KeyRecord, epoch: int) -> Refused:
+    return Refused(
+        f"the key is in epoch {record.epoch}, not {epoch}; read the wallet anew", code="epoch", parties=[me]
+    )
 
 
 def _index(account: bytes) -> str:

@@ -62,6 +62,9 @@ async def test_a_wallet_signs_with_the_reshared_key_and_its_old_epoch_is_refused
     reshare_by_hand(nodes, change, proof)
     after = nodes.nodes["node2"].keybook.record(record.key)
     check_carried(record, after, change.record)
+    with pytest.raises(Refused) as late:
+        nodes.nodes["node2"].keybook.share(record)
+    assert late.value.code == "epoch"
     assert (after.public_key, after.factors) == (record.public_key, record.factors)
     assert after.epoch == epoch_number(1, 0)
     with pytest.raises(Refused) as refused:
