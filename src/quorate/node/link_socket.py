@@ -31,7 +31,7 @@ class SocketEnd:
     async def send(self, block: bytes) -> None:
         try:
             await self._socket.send_bytes(block)
-        except (WebSocketDisconnect, RuntimeError):
+        except (WebSocketDisconnect, RuntimeError, OSError):  # the server's own word for it is an OSError
             raise WireClosed("the connection is closed") from None
 
     async def receive(self) -> bytes:
