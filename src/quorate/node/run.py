@@ -4,10 +4,13 @@ After a change of committee the process replaces itself (`quorate.node.forgettin
 
 from __future__ import annotations
 
+import contextlib
+import sys
 from pathlib import Path
 
 import aiohttp
 import uvicorn
+from uvicorn.main import STARTUP_FAILURE
 
 from quorate.node.app import make_app
 from quorate.node.committee import Committee
@@ -51,7 +54,10 @@ def run(path: Path) -> None:
 
     forgetting = Forgetting(node, stop)
     node.companions.append(forgetting.watch)
-    server.run()
+    with contextlib.suppress(KeyboardInterrupt):  # the server has been told, and raises it once more
+        server.run()
+    if not server.started:
+        sys.exit(STARTUP_FAILURE)
     if forgetting.due:
         start_anew(passphrase)
 
