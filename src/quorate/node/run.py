@@ -7,10 +7,10 @@ from __future__ import annotations
 import contextlib
 import sys
 from pathlib import Path
+from typing import Final
 
 import aiohttp
 import uvicorn
-from uvicorn.main import STARTUP_FAILURE
 
 from quorate.node.app import make_app
 from quorate.node.committee import Committee
@@ -23,6 +23,9 @@ from quorate.transport.channel import Channel
 from quorate.transport.frames import MAX_FRAME_BYTES
 from quorate.transport.links import LinkPeer, SocketWire, Wire
 from quorate.transport.websocket import WebSocketChannel
+
+STARTUP_FAILURE: Final = 3
+"""Exit code of a node that could not start to serve."""
 
 
 def run(path: Path) -> None:
