@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from litestar.testing import AsyncTestClient
 from msgspec import structs
 from tests.support.successions import activation, keys_of, next_record, renewal, succession
 
+from quorate.account.committee import Activation, Succession
+from quorate.encoding import decode
 from quorate.entropy import system_rng
 from quorate.errors import ProofRejected, Refused, Unavailable
+from quorate.node.app import make_app
 from quorate.node.committee import Committee, configured_record
 from quorate.session import KeyPair
 from quorate.testing.committee import LocalCommittee
@@ -130,3 +135,20 @@ async def test_a_node_that_waits_to_be_taken_in_has_the_keys_it_was_made_with(
     waiting = Committee(config, node.vault, system_rng)
     assert not waiting.is_member
     assert waiting.keys.public == nodes.identities["node5"]
+
+
+async def test_a_node_shows_how_the_committee_came_to_be_and_what_put_it_in_force(
+    nodes: LocalCommittee,
+) -> None:
+    change, proof = renewal(nodes)
+    of(nodes).succeed([change], proof)
+    async with AsyncTestClient(make_app(nodes.nodes["node1"])) as client:
+        told = (await client.get("/v1/committee", params={"since": 0})).json()
+        none = (await client.get("/v1/committee", params={"since": 1})).json()
+        network = (await client.get("/v1/network")).json()
+    nodes.nodes.pop("node1")  # the application's lifespan has closed it
+    assert told["epoch"] == none["epoch"] == network["epoch"] == 1
+    assert [decode(Succession, base64.b64decode(one)) for one in told["successions"]] == [change]
+    assert decode(Activation, base64.b64decode(told["activation"])) == proof
+    assert none["successions"] == []
+    assert network["identity"] == change.record.identities["node1"].to_bytes().hex()
