@@ -23,7 +23,7 @@ from quorate.account import KeyRecord
 from quorate.account.authority import WalletKey
 from quorate.clock import Clock
 from quorate.encoding import Canonical, decode, encode
-from quorate.errors import LimitExceeded, Malformed, Unavailable
+from quorate.errors import Malformed, Unavailable
 from quorate.node.committee import Committee
 from quorate.node.keybook import KeyBook
 from quorate.node.links import Links
@@ -102,10 +102,7 @@ class LateKeys:
             self._open.popitem(last=False)
         question = encode(Wanted(wallet.key))
         for peer in self._committee.others:
-            try:
-                self._links.post(peer, ASK, question)
-            except LimitExceeded:
-                continue  # that one has been away for long; others tell us
+            self._links.tell(peer, ASK, question)  # to post would raise, and undo the entry that we act on
 
     def asked(self, sender: str, body: bytes) -> None:
         """Tell a member of the committee what it asks for, if the key is live here."""

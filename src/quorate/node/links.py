@@ -135,6 +135,18 @@ class Links:
         """Send, once the transaction that this belongs to is durable. Raises `LimitExceeded`, see `room`."""
         self._outbox.put(peer, topic, body, session=session)
 
+    def tell(self, peer: str, topic: str, body: bytes) -> bool:
+        """Post what is said to all and depends on nobody: one who takes nothing in is left out, and `False`.
+
+        `post` would raise there, and so undo what the same transaction says to the others. There is a reserve
+        for it beyond what `room` speaks of.
+        """
+        if not self._outbox.room(peer, len(body), reserve=True):
+            self._metrics.count("parcels_without_room", peer=peer)
+            return False
+        self._outbox.put(peer, topic, body, reserve=True)
+        return True
+
     def room(self, peer: str, size: int = 0) -> bool:
         """Whether there is room for a parcel of this size."""
         return self._outbox.room(peer, size)

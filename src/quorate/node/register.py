@@ -136,7 +136,7 @@ class NodeRegister:
             for handed in self.last_words():
                 self._keep(handed)
                 for peer in peers:
-                    self._links.post(peer, TOPIC, encode(handed))
+                    self._links.tell(peer, TOPIC, encode(handed))
         self._log("handed the register over", epoch=epoch)
 
     def take_in(self, body: bytes) -> None:

@@ -25,6 +25,11 @@ MAX_OUTBOX_BYTES: Final = 64 << 20
 """For one peer: dozens of the largest batches. With a committee of thirteen all away it is under a
 gigabyte."""
 
+RESERVED_ROWS: Final = 1 << 13
+RESERVED_BYTES: Final = 64 << 20
+"""On top, for what is said about a change of committee: it is not kept out by what is only work, and a peer
+that takes nothing in is replaced by such a change."""
+
 _COMMON: Final = "outbox"
 """The scope of what belongs to no session."""
 
@@ -53,11 +58,12 @@ class Outbox:
         self._rows = rows
         self.after_put: Callable[[str], None] | None = None
 
-    def put(self, peer: str, topic: str, body: bytes, *, session: bytes = b"") -> int:
+    def put(self, peer: str, topic: str, body: bytes, *, session: bytes = b"", reserve: bool = False) -> int:
         """Add a parcel; gives its number. Raises `LimitExceeded` where there is no room for it."""
+        most_rows, most_bytes = _limits(reserve)
         with self._rows.storage.transaction() as tx:
             last, rows, size = self._end_of(tx, peer)
-            if rows >= MAX_OUTBOX_ROWS or size + len(body) > MAX_OUTBOX_BYTES:
+            if rows >= most_rows or size + len(body) > most_bytes:
                 raise LimitExceeded(
                     f"the outbox for {peer} is full ({rows} parcels, {size} bytes)", remedy=Remedy.RETRY
                 )
@@ -76,10 +82,11 @@ class Outbox:
                 tx.after_commit(lambda: told(peer))
         return number
 
-    def room(self, peer: str, size: int = 0) -> bool:
+    def room(self, peer: str, size: int = 0, *, reserve: bool = False) -> bool:
         """Whether a parcel of this size would find room now."""
         depth = self.depth(peer)
-        return depth.rows < MAX_OUTBOX_ROWS and depth.size + size <= MAX_OUTBOX_BYTES
+        most_rows, most_bytes = _limits(reserve)
+        return depth.rows < most_rows and depth.size + size <= most_bytes
 
     def depth(self, peer: str) -> Depth:
         """How much waits for `peer`."""
@@ -170,6 +177,12 @@ class Outbox:
                 if tx.query_one("SELECT size FROM outbox WHERE peer = ? AND number = ?", (peer, number)):
                     raise
             return None  # its session was forgotten between reading and opening
+
+
+def _limits(reserve: bool) -> tuple[int, int]:
+    if reserve:
+        return MAX_OUTBOX_ROWS + RESERVED_ROWS, MAX_OUTBOX_BYTES + RESERVED_BYTES
+    return MAX_OUTBOX_ROWS, MAX_OUTBOX_BYTES
 
 
 def _subtract(tx: Transaction, peer: str, rows: int, size: int) -> None:

@@ -170,7 +170,7 @@ async def test_questions_are_bounded_and_not_repeated_at_once(
 ) -> None:
     _, record, wallet = await made_without_it(committee, device, "server", tmp_path)
     node, said = committee.nodes[AWAY], []
-    node.links.post = lambda peer, *_, **__: said.append(peer)  # type: ignore[method-assign]
+    node.links.tell = lambda peer, *_, **__: said.append(peer)  # type: ignore[method-assign]
     for _ in range(3):
         node.late.missed(record.account, wallet)
     assert said == ["node1", "node3", "node4", "node5"]

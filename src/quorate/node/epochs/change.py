@@ -34,7 +34,7 @@ from quorate.node.epochs.ballots import Ballots, inventory_question, succession_
 from quorate.node.epochs.consenting import Consenting
 from quorate.node.epochs.listing import Listing
 from quorate.node.epochs.means import Means
-from quorate.node.epochs.resharing import Resharing
+from quorate.node.epochs.resharing import MAX_AT_ONCE, Resharing
 from quorate.node.epochs.store import ChangeStore, Under
 from quorate.node.epochs.talk import (
     AskPages,
@@ -71,9 +71,6 @@ OVER: Final = (StandingState.FAILED, StandingState.RETIRED)
 
 DISMISS_SECONDS: Final = 600.0
 """How long nodes that were left out are still told so."""
-
-MAX_AT_ONCE: Final = 4
-"""Sessions of a change that run side by side: each holds a chunk's messages in memory."""
 
 LOOK_SECONDS: Final = 0.5
 """How often a node looks whether something is due that nobody has told it of."""
@@ -303,7 +300,7 @@ class EpochChange:
     def _sign_frozen(self, under: Under, assembly: Assembly) -> None:
         means, new = self.means, under.new
         live = [one for one in means.keybook.holdings() if means.keybook.is_live(one.record.key)]
-        # By key, not by label: a node that has not heard of a key's last user epoch must not stand in the way.
+        # By key, not by label: who has not heard of a key's last user epoch must not stand in the way.
         listed = {holding.record.key for chunk in assembly.chunks for holding in chunk.held.values()}
         missing = [one for one in live if one.record.key not in listed]
         if missing:

@@ -8,7 +8,7 @@ up, and are the same until the switch; after it a session has nothing to go on w
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from quorate.account.carrying import Holding
 from quorate.account.changing import Assembly, Chunk
@@ -29,6 +29,12 @@ from quorate.sharing.reshare import RESHARE, Reshared, Shares, Terms, reshare
 from quorate.transport.links import NotNow
 from quorate.vault import Vault
 from quorate.vault.pool import PoolIndex
+
+MAX_AT_ONCE: Final = 4
+"""Sessions of a change that run side by side: each holds a chunk's messages in memory."""
+
+MAX_JOINED: Final = 2 * MAX_AT_ONCE
+"""The same with those that others began sooner."""
 
 
 class Resharing(StandingProtocol):
@@ -61,6 +67,10 @@ class Resharing(StandingProtocol):
     def name(self) -> str:
         return RESHARE.name
 
+    @property
+    def lasts(self) -> bool:
+        return True
+
     def specs(self) -> list[SessionSpec]:
         """The sessions of the change under way, in the order of their chunks."""
         under, assembly = self._frozen()
@@ -75,9 +85,13 @@ class Resharing(StandingProtocol):
         if committee_epoch(spec.epoch) <= self._committee.epoch:
             raise Refused("that committee epoch has begun", code="epoch", parties=[self._me])
         try:
-            self._find(spec)
+            _, assembly, at = self._find(spec)
         except Refused:
             raise NotNow("nothing is known here yet of such a change of committee") from None
+        if at not in self._due(len(assembly.chunks)):
+            # All go through the chunks in one order. A liar who begins late ones, at each node others, would
+            # fill everybody's memory with sessions that cannot end.
+            raise NotNow("earlier chunks are not done here yet")
 
     def seat(self, spec: SessionSpec) -> Seat:
         if committee_epoch(spec.epoch) <= self._committee.epoch:
@@ -123,6 +137,13 @@ class Resharing(StandingProtocol):
             # also right after a restart: the list is made anew, and the session goes on then
             raise NotNow("the list of the change of committee is not known here yet")
         return found
+
+    def _due(self, chunks: int) -> list[int]:
+        due: list[int] = []
+        for at in range(chunks):
+            if len(due) < MAX_JOINED and self._store.result(at) is None:
+                due.append(at)
+        return due
 
     def _find(self, spec: SessionSpec) -> tuple[Under, Assembly, int]:
         under, assembly = self._frozen()

@@ -34,6 +34,15 @@ class StandingProtocol(ABC):
     def name(self) -> str:
         """The protocol's name in a `SessionSpec`."""
 
+    @property
+    def lasts(self) -> bool:
+        """Whether its sessions stand until they are put away, however long that is and however many they are.
+
+        For those that are begun once and never again: given up, or gone while a node still needs help with
+        them, they would leave a question without an answer for ever.
+        """
+        return False
+
     @abstractmethod
     def consider(self, spec: SessionSpec, proposer: PartyId) -> None:
         """Whether to take part; `proposer` is the node that told us, or ourselves.

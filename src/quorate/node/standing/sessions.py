@@ -236,10 +236,15 @@ class StandingSessions:
     def _limit(self) -> None:
         """Give up what has run, and retire what has lingered, for too long or in too large a crowd."""
         now = self._clock()
-        ended = [view for view in self.status() if view.state is not StandingState.RUNNING]
-        for view in self.status():
+        limited = [view for view in self.status() if not self._lasts(view)]
+        ended = [view for view in limited if view.state is not StandingState.RUNNING]
+        for view in limited:
             if view.state is StandingState.RUNNING:
                 if now - view.since > RUNNING_SECONDS:
                     self._turns.put(Event(Kind.GIVE_UP, view.session))
             elif now - view.since > LINGER_SECONDS or view in ended[: max(0, len(ended) - MAX_LINGERING)]:
                 self._turns.put(Event(Kind.RETIRE, view.session))
+
+    def _lasts(self, view: SessionView) -> bool:
+        protocol = self._protocols.get(view.protocol)
+        return protocol is not None and protocol.lasts and view.state is not StandingState.FAILED

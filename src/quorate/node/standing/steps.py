@@ -39,6 +39,9 @@ session; after so many, that node is not listened to in this session any more.""
 ROOM_TO_CATCH_UP: Final = MAX_OUTBOX_BYTES // 2
 """A peer whose outbox was too full for a session is given it again when this much has become free."""
 
+MAX_AWAKE: Final = 16
+"""Ended sessions that last and are held in memory, those last used; others are replayed when asked for."""
+
 MAX_REFUSED: Final = 1024
 """Sessions that were refused and are remembered, so that what belongs to them is dropped; the oldest go
 first."""
@@ -69,6 +72,7 @@ class Steps:
         self._metrics = metrics
         self._live: dict[bytes, Live] = {}
         self._refused: dict[bytes, None] = {}
+        self._awake: dict[bytes, None] = {}
         self._stumbled: Counter[tuple[bytes, str]] = Counter()
 
     def standing(self) -> list[SessionView]:
@@ -124,7 +128,19 @@ class Steps:
             live.running = live.journal = None  # broken; it is replayed when it is needed again
         if unit.retires:
             del self._live[session]
+        self._rest(live)
         return live
+
+    def _rest(self, live: Live) -> None:
+        """Free the memory of sessions that have ended and last, but for some that were used of late."""
+        if live.protocol.lasts and live.state is not StandingState.RUNNING:
+            self._awake.pop(live.id, None)
+            self._awake[live.id] = None
+        while len(self._awake) > MAX_AWAKE:
+            oldest = next(iter(self._awake))
+            del self._awake[oldest]
+            if (asleep := self._live.get(oldest)) is not None:
+                asleep.running = asleep.journal = None
 
     # --- one event -----------------------------------------------------------------------------------
 
@@ -178,8 +194,7 @@ class Steps:
         protocol = self._find(spec.protocol)
         if protocol is None:
             raise NotNow("this node does not speak that protocol")
-        running = [row for row in self._vault.standing.open() if row.state is StandingState.RUNNING]
-        if len(running) >= MAX_RUNNING:
+        if not protocol.lasts and self._running() >= MAX_RUNNING:
             raise NotNow(f"{MAX_RUNNING} sessions are running here")
         try:
             protocol.consider(spec, proposer or self._me)
@@ -199,6 +214,13 @@ class Steps:
         self._metrics.count("standing_begun", protocol=spec.protocol)
         self._log("standing", session=spec.id, protocol=spec.protocol, outcome="begun")
         return live
+
+    def _running(self) -> int:
+        """How many have not ended, those apart whose own protocol bounds their number: they must find a place
+        whatever else runs."""
+        rows = [row for row in self._vault.standing.open() if row.state is StandingState.RUNNING]
+        found = [self._find(decode(SessionSpec, row.spec).protocol) for row in rows]
+        return sum(protocol is None or not protocol.lasts for protocol in found)
 
     def _envelope(self, live: Live, event: Event, unit: Unit) -> None:
         """Step 12."""
