@@ -174,3 +174,21 @@ async def test_every_node_is_killed_in_the_middle_and_all_go_on(nodes: LocalComm
     nodes.follow(nodes.nodes["node1"].committee.record)
     after = nodes.nodes["node1"].keybook.record(record.key)
     await signs(owner, carried(formed, after), after, ("node1", "node2", "node3"))
+
+
+async def test_a_dead_node_is_replaced_by_a_new_one(
+    nodes: LocalCommittee, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("quorate.node.epochs.driver.ANSWER_SECONDS", 8.0)
+    monkeypatch.setattr("quorate.node.epochs.listing.CHOICE_SECONDS", 0.5)
+    owner, formed, record = await live_wallet(nodes)
+    await nodes.stop("node5")
+    nodes.add("node6")
+    names = ("node1", "node2", "node3", "node4", "node6")
+    plan = plan_with(nodes, names, 2, 1, 0)
+    await approve_everywhere(nodes, plan)
+    await nodes.nodes["node2"].driver.lead(plan)
+    await until(lambda: all_in(nodes, 1))
+    nodes.follow(nodes.nodes["node6"].committee.record)
+    after = nodes.nodes["node6"].keybook.record(record.key)
+    await signs(owner, carried(formed, after), after, ("node1", "node4", "node6"))
