@@ -225,6 +225,25 @@ async def test_what_was_put_aside_survives_a_broken_connection() -> None:
     assert sorted(receiver.bodies) == [b"early", b"one"]
 
 
+async def test_what_was_offered_again_when_the_connection_broke_is_offered_once_more() -> None:
+    store, receiver, notes = ListStore(b"early"), Receiver(), Notes()
+    offers = 0
+
+    async def handle(sender: str, body: bytes) -> None:
+        nonlocal offers
+        offers += 1
+        if offers == 1:
+            raise NotNow("not yet")
+        if offers == 2:
+            await receiver.cut()
+        receiver.bodies.append(body)
+
+    receiver.handle = handle  # type: ignore[method-assign]
+    async with delivering(dispatch(store, receiver, notes)):
+        await until(lambda: not store.rows)
+    assert receiver.dialed == 2
+
+
 async def test_a_parcel_that_will_never_be_good_is_taken_off_the_hands_of_its_sender() -> None:
     store, receiver = ListStore(b"garbage", b"one"), Receiver()
 
