@@ -192,3 +192,26 @@ async def test_a_dead_node_is_replaced_by_a_new_one(
     nodes.follow(nodes.nodes["node6"].committee.record)
     after = nodes.nodes["node6"].keybook.record(record.key)
     await signs(owner, carried(formed, after), after, ("node1", "node4", "node6"))
+
+
+async def test_a_node_joins_a_committee_that_has_changed_since_its_configuration_was_written(
+    nodes: LocalCommittee, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("quorate.node.epochs.driver.RENEWAL_PAUSE_SECONDS", 0.0)
+    owner, formed, record = await live_wallet(nodes)
+    node = nodes.nodes["node2"]
+    await node.driver.lead(Plan.of(node.committee.record))
+    await until(lambda: all_in(nodes, 1))
+    nodes.follow(node.committee.record)
+    nodes.add("node6")
+    assert nodes.nodes["node6"].committee.epoch == 0
+    names = ("node2", "node3", "node4", "node5", "node6")
+    plan = plan_with(nodes, names, 2, 1, 0)
+    await approve_everywhere(nodes, plan)
+    await node.driver.lead(plan)
+    await until(lambda: all_in(nodes, 2))
+    nodes.follow(node.committee.record)
+    assert [one.record.epoch for one in nodes.nodes["node6"].committee.chain] == [1, 2]
+    after = nodes.nodes["node6"].keybook.record(record.key)
+    check_carried(record, after, node.committee.record)
+    await signs(owner, carried(formed, after), after, ("node2", "node4", "node6"))
