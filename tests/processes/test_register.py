@@ -57,7 +57,6 @@ async def test_what_is_written_is_read_by_everybody(machine: Machine, tmp_path: 
         machine.kill("node2")
         await register.carrier.run(register.client, write(register.client, renamed(device, 99)))
         await register.carrier.run(register.client, install(register.client))
-        await register.carrier.close()
     for what, seconds in spent.items():
         print(f"{what}: {1000 * statistics.median(seconds):.0f} ms at the median of {len(seconds)}")
     machine.all_up()

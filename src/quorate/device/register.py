@@ -92,7 +92,8 @@ class AccountRegister:
         if kept is not None:
             head = decode(_Head, kept.value)
             client.entry, client.proof = head.entry, head.proof
-        return cls(desk, client, Carrier(desk.nodes.register, desk.clock), records)
+        carrier = Carrier(desk.nodes.register, desk.clock, background=desk.background)
+        return cls(desk, client, carrier, records)
 
     async def head(self) -> Entry | None:
         """The head: nothing decided before is above it. Raises `Missing`."""
@@ -178,7 +179,6 @@ class AccountRegister:
 
     async def _settle(self) -> None:
         """Keep what was proven, and let the whole device follow where the register has led."""
-        await self.carrier.close()
         if self.client.committee.epoch > self.desk.network.epoch:
             await follow(self.desk)
         if self.client.entry is not None and self.client.proof is not None:

@@ -36,18 +36,22 @@ CLOSING_SECONDS: Final = 0.5
 
 
 class Carrier:
-    """`sleep` waits for seconds; `clock` is Unix time, which slots are counted in."""
+    """`sleep` waits for seconds; `clock` is Unix time, which slots are counted in.
+
+    `background` holds what nobody waits for: given, its owner ends it; else `close` does.
+    """
 
     def __init__(
         self,
         ask: AskNode,
         clock: Clock,
         sleep: Callable[[float], Coroutine[Any, Any, None]] = asyncio.sleep,
+        background: set[Any] | None = None,
     ) -> None:
         self._ask = ask
         self._clock = clock
         self._sleep = sleep
-        self._background: set[asyncio.Task[Any]] = set()
+        self._background: set[Any] = set() if background is None else background
 
     async def run(self, client: Client, procedure: Procedure[T]) -> T:
         """Drive a procedure of `client` to its end. Raises what it raises."""
