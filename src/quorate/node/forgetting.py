@@ -25,6 +25,12 @@ from quorate.secret import Secret
 
 LOOK_SECONDS: Final = 0.5
 
+SPREAD_SECONDS: Final = 1.0
+"""Between nodes that have waited for the same one: enough to see that the one before has gone."""
+
+PATIENCE_SECONDS: Final = 300.0
+"""How long others are waited for; one that is down for longer is down for a reason of its own."""
+
 
 class Forgetting:
     """Calls `stop` when the process is to be replaced; `due` then says so."""
@@ -43,10 +49,23 @@ class Forgetting:
         ends = monotonic() + PINNED_SECONDS + LOOK_SECONDS
         await _until(lambda: not node.sessions_before(node.committee.epoch) or monotonic() > ends)
         await asyncio.sleep(self._turn() * self._gap)
+        await self._until_others_are_up(monotonic() + PATIENCE_SECONDS)
         await _until(lambda: node.epochs.under is None)
         node.log("forgetting", epoch=node.committee.epoch)
         self.due = True
         self._stop()
+
+    async def _until_others_are_up(self, ends: float) -> None:
+        """Who starts anew at this moment is waited for; of several that wait, the first in turn goes on."""
+        while monotonic() < ends:
+            if await self._others_are_up():
+                await asyncio.sleep(self._turn() * SPREAD_SECONDS)
+                if await self._others_are_up():
+                    return
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def _others_are_up(self) -> bool:
+        return all([await self._node.reaches(name) for name in self._node.committee.others])
 
     def _turn(self) -> int:
         names = self._node.committee.names

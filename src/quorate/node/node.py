@@ -330,6 +330,17 @@ class Node:
             await self.worker(hosted.session.abandon, over)
             self.log("unpinned", protocol=hosted.session.spec.protocol, session=hosted.session.id)
 
+    async def reaches(self, peer: str) -> bool:
+        """Whether another node's process answers at this moment."""
+        if self._connect is None:
+            return False
+        try:
+            channel = await self._connect(peer)
+        except (QuorateError, TimeoutError, OSError):
+            return False
+        await channel.close()
+        return True
+
     def sessions_before(self, epoch: int) -> int:
         """How many sessions run that were opened in an earlier committee epoch."""
         return sum(hosted.epoch < epoch for hosted in self._hosted)
