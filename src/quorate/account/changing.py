@@ -21,7 +21,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Final
+from typing import Annotated, Final, TypeVar
 
 import msgspec
 
@@ -44,6 +44,9 @@ HELD_A_PAGE: Final = 128
 POOLED_A_PAGE: Final = 1024
 """Of a few hundred bytes each, with commitments of a large committee."""
 
+PAGE_BYTES: Final = 768 << 10
+"""A key with many factors, and its proof, take more than that: a page leaves in one parcel all the same."""
+
 HELD_A_CHUNK: Final = 128
 """Keys of wallets that one session reshares. Its result is stored in one write, and each key has a data key
 of its own: more would hold up signatures, which write to the same database."""
@@ -56,6 +59,9 @@ MAX_PAGES: Final = 4096
 
 Count = Annotated[int, msgspec.Meta(ge=0, le=(1 << 32) - 1)]
 Account = Annotated[bytes, msgspec.Meta(max_length=32)]
+
+
+Row = TypeVar("Row", bound=Canonical)
 
 
 class HeldRow(Canonical, frozen=True):
@@ -112,10 +118,25 @@ Inventory = Sequence[Page]
 def pages_of(record: bytes, held: Sequence[HeldRow], pooled: Sequence[PooledRow]) -> list[Page]:
     """An inventory in pages."""
     parts: list[tuple[tuple[HeldRow, ...], tuple[PooledRow, ...]]] = [
-        *(((tuple(held[at : at + HELD_A_PAGE])), ()) for at in range(0, len(held), HELD_A_PAGE)),
-        *(((), tuple(pooled[at : at + POOLED_A_PAGE])) for at in range(0, len(pooled), POOLED_A_PAGE)),
+        *((rows, ()) for rows in _split(held, HELD_A_PAGE)),
+        *(((), rows) for rows in _split(pooled, POOLED_A_PAGE)),
     ] or [((), ())]
     return [Page(record, number, len(parts), h, p) for number, (h, p) in enumerate(parts)]
+
+
+def _split(rows: Sequence[Row], most: int) -> Iterator[tuple[Row, ...]]:
+    """Parts of at most so many rows and `PAGE_BYTES`: what users put into their records has no say in it."""
+    part: list[Row] = []
+    size = 0
+    for row in rows:
+        length = len(encode(row))
+        if part and (len(part) >= most or size + length > PAGE_BYTES):
+            yield tuple(part)
+            part, size = [], 0
+        part.append(row)
+        size += length
+    if part:
+        yield tuple(part)
 
 
 def inventory_digest(pages: Inventory) -> bytes:

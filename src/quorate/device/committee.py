@@ -22,7 +22,7 @@ from quorate.device.network import Network
 from quorate.device.sessions import Desk
 from quorate.device.shelf import Entry, Shelf
 from quorate.encoding import Canonical, decode, encode
-from quorate.errors import Abort, Malformed, ProofRejected, Refused
+from quorate.errors import Abort, LimitExceeded, Malformed, ProofRejected, Refused
 from quorate.sharing.epochs import committee_epoch
 from quorate.vault import Vault
 
@@ -159,7 +159,7 @@ async def catch_up(desk: Desk, shelf: Shelf, entry: Entry) -> Entry | None:
 async def _told(desk: Desk, name: str, since: int) -> tuple[list[Succession], Activation] | None:
     try:
         chain, proof = await desk.nodes.committee(name, since)
-    except Abort:
+    except (Abort, LimitExceeded):  # one node's nonsense ends nobody's following
         return None
     return (chain, proof) if chain and proof is not None else None
 
@@ -167,7 +167,7 @@ async def _told(desk: Desk, name: str, since: int) -> tuple[list[Succession], Ac
 async def _record(desk: Desk, name: str, entry: Entry) -> KeyRecord | None:
     try:
         records = await desk.nodes.wallets(name)
-    except Abort:
+    except (Abort, LimitExceeded):  # one node's nonsense ends nobody's following
         return None
     return next((record for record in records if record.key == entry.record.key), None)
 

@@ -76,7 +76,7 @@ async def test_the_operator_approves_a_committee_and_only_that_is_signed_afterwa
     node = committee.nodes["node1"]
     plan = replace_degree(Plan.of(node.committee.record))
     assert (await ask(client, committee, APPROVE, plan)).status_code == 200
-    assert node.epochs.store.approved(node.committee.record.digest) == plan.digest
+    assert node.epochs.store.approved(Plan.of(node.committee.record).digest) == plan.digest
     assert node.epochs.store.approved(b"x" * 32) is None
 
 

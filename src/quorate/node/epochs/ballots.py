@@ -154,6 +154,10 @@ class Ballots(StandingProtocol):
     def name(self) -> str:
         return CHOOSE.name
 
+    @property
+    def lasts(self) -> bool:
+        return True
+
     def consider(self, spec: SessionSpec, proposer: str) -> None:
         question, _ = self._find(spec)
         if not self.begin(question):

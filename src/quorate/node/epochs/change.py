@@ -18,6 +18,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from quorate.account.carrying import Holding
 from quorate.account.changing import Assembly
 from quorate.account.committee import (
     Activation,
@@ -45,6 +46,7 @@ from quorate.node.epochs.talk import (
     HasErased,
     Holds,
     InForce,
+    Plan,
     Show,
     Signed,
     Talk,
@@ -65,6 +67,9 @@ signatures go on in the old epoch, where everybody still is."""
 
 BEHIND_SECONDS: Final = 3600.0
 """From an epoch being in force until a node gives up its own shares of it, and switches without them."""
+
+FORGO_SECONDS: Final = 600.0
+"""How long a node withholds its word for a list that lacks a key which has just become live here."""
 
 OVER: Final = (StandingState.FAILED, StandingState.RETIRED)
 """States of a session that gives no result any more."""
@@ -147,6 +152,8 @@ class EpochChange:
         if len(fresh) > 1 and committee.is_member:
             raise NotNow("epochs come one after the other")
         verify_chain(committee.record, fresh)
+        if not committee.is_member and self.means.me not in fresh[-1].record.names:
+            return  # one that waits: a liar who tells it of a change long over would have it wait for that
         if self.under is None:
             # for a node that is new, and knows an earlier committee, the old one is the last but one
             under = Under(fresh[-2].record if len(fresh) > 1 else committee.record, fresh)
@@ -303,7 +310,7 @@ class EpochChange:
         # By key, not by label: who has not heard of a key's last user epoch must not stand in the way.
         listed = {holding.record.key for chunk in assembly.chunks for holding in chunk.held.values()}
         missing = [one for one in live if one.record.key not in listed]
-        if missing:
+        if missing and not self._may_forgo(missing):
             means.log(
                 "change", epoch=new.epoch, outcome="keys that sign here are not listed", keys=len(missing)
             )
@@ -314,6 +321,15 @@ class EpochChange:
             vote = Froze(new.epoch, assembly.digest, means.committee.keys.sign(frozen.to_sign()))
             self.store.put_froze(means.me, vote)
             self.means.tell(under.everybody, vote)
+
+    def _may_forgo(self, missing: list[Holding]) -> bool:
+        """Whether these may stay behind: keys that have just become live here, and hardly anywhere else.
+
+        What R nodes have made live is always listed (docs/protocols/resharing.md, "The list"), so no owner
+        was told that these are. To wait for them for ever would let a device and a liar end all changes.
+        """
+        fresh = all(self.means.keybook.proof(one.record.key) for one in missing)
+        return fresh and monotonic() - self._since >= FORGO_SECONDS
 
     async def _reshare(self, under: Under) -> None:
         """Step D: begin the sessions of the next chunks."""
@@ -433,6 +449,7 @@ class EpochChange:
                 means.committee.erase_keys(epoch)
             self.store.clear()
             self.ballots.clear()
+            self.store.settle(Plan.of(under.old), Plan.of(new))
             self.store.begin_epoch(means.clock())
             self._say_erased(under)
 

@@ -7,7 +7,8 @@ is signed: two wishes at once, or a liar with two, cannot leave the epoch withou
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final
 
 from quorate.account.committee import (
     CommitteeRecord,
@@ -15,12 +16,31 @@ from quorate.account.committee import (
     in_order,
     succession_subject,
 )
+from quorate.encoding import encode
 from quorate.errors import Malformed
 from quorate.node.epochs.ballots import MAX_ATTEMPTS, Ballots, candidate_of, succession_question
 from quorate.node.epochs.means import Means
 from quorate.node.epochs.store import ChangeStore
 from quorate.node.epochs.talk import Certified, Signed, Vouch, Wished
 from quorate.transport.links import NotNow
+
+PATH_BYTES: Final = 1 << 18
+"""Of the successions told with a new one: a quarter of a parcel, hundreds of epochs of five nodes."""
+
+
+def lately(chain: Sequence[Succession]) -> tuple[Succession, ...]:
+    """The end of a chain, as much of it as fits a parcel beside other things.
+
+    Members need the last one alone. A node that comes knows a committee of its configuration, and follows
+    from there if that is not too long ago; the whole chain would outgrow every parcel one day.
+    """
+    size, taken = 0, 0
+    for one in reversed(chain):
+        size += len(encode(one))
+        if size > PATH_BYTES:
+            break
+        taken += 1
+    return tuple(chain[len(chain) - taken :])
 
 
 class Consenting:
@@ -99,7 +119,7 @@ class Consenting:
             await means.worker(self._sign, parent, record)
         signed = await means.background(self._store.signed, parent.names, thing)
         if len(signed) >= parent.quorums.echo:
-            path = (*means.committee.chain, Succession(record, in_order(signed)))
+            path = (*lately(means.committee.chain), Succession(record, in_order(signed)))
             await self._certify(path)
             everybody = sorted({*parent.names, *record.names})
 

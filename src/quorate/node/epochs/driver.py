@@ -24,6 +24,7 @@ from quorate.encoding import encode
 from quorate.errors import LocalError, Malformed, Missing, ProofRejected, QuorateError, Refused
 from quorate.groups import SECP256K1
 from quorate.node.epochs.change import EpochChange, Progress
+from quorate.node.epochs.consenting import lately
 from quorate.node.epochs.talk import (
     TOPIC,
     Claimed,
@@ -41,9 +42,10 @@ from quorate.transport.links import LinkPeer, NotNow
 ANSWER_SECONDS: Final = 20.0
 """How long claims, words and signatures are waited for: each is one message and a look at the disk."""
 
-RENEWAL_PAUSE_SECONDS: Final = 60.0
+RENEWAL_PAUSE_SECONDS: Final = 3600.0
 """A node signs no renewal sooner than this after the last change, unless its own operator has approved it: a
-member that renews without end would keep everybody busy."""
+member that renews without end would keep everybody busy, and use up the numbers of epochs. At one an hour
+those last for seven years."""
 
 RENEWAL_SECONDS: Final = 7 * 24 * 3600.0
 TURN_SECONDS: Final = 3600.0
@@ -77,7 +79,7 @@ class Driver:
         committee = self._means.committee
         if plan.network != committee.record.network:
             raise Refused("that is a committee of another network", code="plan")
-        await self._means.worker(self.change.store.approve, committee.record.digest, plan)
+        await self._means.worker(self.change.store.approve, Plan.of(committee.record).digest, plan)
         self._means.log("approved", epoch=committee.epoch + 1, nodes=len(plan.members))
 
     def start(self, plan: Plan | None) -> None:
@@ -136,7 +138,7 @@ class Driver:
         self._claims = {}
         urls = {member.name: member.url for member in plan.members}
         for name, url in urls.items():
-            invite = Invite(parent.epoch + 1, parent.digest, url, means.committee.chain)
+            invite = Invite(parent.epoch + 1, parent.digest, url, lately(means.committee.chain))
             if name == means.me:
                 self._claims[name] = await means.worker(self._claim, invite)
             else:
@@ -228,9 +230,10 @@ class Driver:
                     await means.worker(self._post_all, [sender], answer)
                 self.change.kick()
             case Consent() | Declined():
-                answers = self._words if talk.asked else self._signatures
-                answers[sender] = talk
-                self._heard.set()
+                if sender in means.committee.names:
+                    answers = self._words if talk.asked else self._signatures
+                    answers[sender] = talk
+                    self._heard.set()
             case _:
                 await self.change.take_in(sender, talk)
 
@@ -273,10 +276,10 @@ class Driver:
         voted = self.change.store.voted("succession", record.epoch)
         if voted not in (None, record.digest):
             raise Refused("this node has signed another committee for that epoch", code="voted")
-        plan, approved = Plan.of(record), self.change.store.approved(parent.digest)
-        if approved == plan.digest:
+        plan, before = Plan.of(record), Plan.of(parent)
+        if self.change.store.approved(before.digest) == plan.digest:
             return
-        if plan != Plan.of(parent):
+        if plan != before:
             raise Refused("its operator has not approved that committee", code="approval")
         since = self.change.store.since()
         if means.committee.chain and since is not None and means.clock() - since < RENEWAL_PAUSE_SECONDS:

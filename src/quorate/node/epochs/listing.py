@@ -233,6 +233,9 @@ class Listing:
     def _answer(self, under: Under, sender: str, ask: AskPages) -> None:
         if self._answered[sender, ask.name] >= MAX_ANSWERS:
             return
+        choice = self._adopted(under)
+        if choice is None or dict(choice.chosen).get(ask.name) != ask.inventory:
+            return  # nobody needs another one, and to look for it among all copies is dear
         pages = self._copy_of(under, ask.name, ask.inventory)
         if pages is None:
             return

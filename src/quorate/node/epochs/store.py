@@ -59,18 +59,28 @@ class ChangeStore:
     # --- what the operator wants ---------------------------------------------------------------------
 
     def approve(self, parent: bytes, plan: Plan) -> None:
-        """The operator of this node wants this committee after the one of digest `parent`."""
+        """The operator of this node wants this committee after the one whose plan has the digest `parent`.
+
+        Not after one epoch of it: else a member that is to go would renew the committee again and again, and
+        every approval would be of an epoch that is over.
+        """
         kept = self._vault.records.get(_APPROVED, "next")
         value = encode((parent, plan.digest))
         self._vault.records.put(_APPROVED, "next", value, expected=0 if kept is None else kept.version)
 
     def approved(self, parent: bytes) -> bytes | None:
-        """The digest of the plan that was approved to follow `parent`."""
+        """The digest of the plan that was approved to follow a committee of the plan `parent`."""
         kept = self._vault.records.get(_APPROVED, "next")
         if kept is None:
             return None
         after, plan = decode(tuple[bytes, bytes], kept.value)
         return plan if after == parent else None
+
+    def settle(self, old: Plan, new: Plan) -> None:
+        """Part of the switch: an approval ends when it is carried out, or another committee has come."""
+        kept = self._vault.records.get(_APPROVED, "next")
+        if kept is not None and (new != old or self.approved(old.digest) == new.digest):
+            self._vault.records.delete(_APPROVED, "next", expected=kept.version)
 
     def since(self) -> float | None:
         """When the present epoch became live here (unix seconds); None for the first."""
