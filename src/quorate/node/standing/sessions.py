@@ -26,9 +26,13 @@ TICK_SECONDS: Final = 2.0
 """Between two ticks of a session that hears something. Protocols count several ticks before they give up on a
 leader, and a committee far apart answers within one."""
 
+PATIENT_TICKS: Final = 128
+"""For so many ticks without a message the pause between them stays: protocols double the ticks that they give
+a leader, up to half of this."""
+
 MAX_TICK_SECONDS: Final = 60.0
-"""Between two ticks of a session that hears nothing: each is a record in its journal, and one that waits for
-nodes to come back waits for days."""
+"""Between two ticks of a session that has heard nothing for longer: each is a record in its journal, and one
+that waits for nodes to come back waits for days."""
 
 TICK_GROWTH: Final = 1.25
 
@@ -50,6 +54,7 @@ class _Clockwork:
     due: float
     pause: float
     heard: int = -1
+    silent: int = 0
     waiting: bool = False
 
 
@@ -226,10 +231,11 @@ class StandingSessions:
 
     def _tick_one(self, session: bytes, clockwork: _Clockwork, now: float) -> None:
         heard = self._views[session].heard
-        silent = heard == clockwork.heard
-        clockwork.pause = (
-            min(MAX_TICK_SECONDS, clockwork.pause * TICK_GROWTH) if silent else self._tick_seconds
-        )
+        clockwork.silent = clockwork.silent + 1 if heard == clockwork.heard else 0
+        if clockwork.silent < PATIENT_TICKS:
+            clockwork.pause = self._tick_seconds
+        else:
+            clockwork.pause = min(MAX_TICK_SECONDS, clockwork.pause * TICK_GROWTH)
         clockwork.heard, clockwork.due, clockwork.waiting = heard, now + clockwork.pause, True
         self._turns.put(Event(Kind.TICK, session))
 

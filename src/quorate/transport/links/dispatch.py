@@ -121,9 +121,8 @@ class Dispatch:
         while True:
             await self._more.wait()
             try:
+                self._more.clear()  # before the look: what is put during it is noticed
                 if not await self._fetch(after=-1, rows=1):
-                    self._more.clear()
-                    # put between the look and the clearing? then look again when woken, or by the clock
                     await _at_most(MAX_PAUSE_SECONDS, self._more)
                     self._more.set()
                     continue

@@ -22,6 +22,7 @@ from quorate.transport.links import dispatch as dispatch_module
 from quorate.transport.links import intake as intake_module
 from quorate.transport.links.dispatch import MAX_UNANSWERED
 from quorate.transport.links.frames import Ack, Later
+from quorate.vault.outbox import Pending
 
 
 @contextlib.asynccontextmanager
@@ -60,6 +61,26 @@ async def test_a_node_without_anything_to_say_dials_nobody() -> None:
     async with delivering(link):
         await asyncio.sleep(0.1)
     assert receiver.dialed == 0
+
+
+async def test_what_is_put_while_the_store_is_looked_at_is_not_overlooked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(dispatch_module, "MAX_PAUSE_SECONDS", 1000.0)
+
+    class Late(ListStore):
+        def pending(self, peer: str, *, after: int, rows: int, size: int) -> list[Pending]:
+            found = super().pending(peer, after=after, rows=rows, size=size)
+            if self.last < 0:
+                self.put(b"just now")
+                link.wake()
+            return found
+
+    store, receiver = Late(), Receiver()
+    link = dispatch(store, receiver, Notes())
+    async with delivering(link):
+        await until(lambda: not store.rows and store.last == 0)
+    assert receiver.bodies == [b"just now"]
 
 
 async def test_nodes_start_in_any_order() -> None:
