@@ -43,10 +43,15 @@ def renew(
     as_json: Json = False,
 ) -> None:
     """Give every key new shares, so that what was stolen before is worth nothing."""
+    from quorate.node.epochs.talk import Plan
+
     terminal = Terminal(as_json)
     operator = _operator(operator_key)
     with terminal.progress("asking the nodes") as progress:
         network = operator.look()
+        if operator_key is None:
+            # Nodes sign one renewal an hour of their own accord, and more where their operator wants them.
+            operator.approve(Plan.of(network.record), network.names)
         _change(operator, None, node or network.names[0], progress)
         if operator_key is None:
             _local().follow(operator.network)

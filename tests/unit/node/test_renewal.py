@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from quorate.clock import unix_time
-from quorate.errors import Refused
+from quorate.errors import Missing, Refused
 from quorate.node.epochs import Driver
 from quorate.node.epochs.driver import RENEWAL_SECONDS, TURN_SECONDS
 from quorate.node.epochs.talk import Plan
-from quorate.node.links import LinkStatus
+from quorate.node.node import Node
 from quorate.testing.committee import LocalCommittee
 
 
@@ -36,18 +36,24 @@ async def nodes(tmp_path: Path, time: Time, monkeypatch: pytest.MonkeyPatch) -> 
     made = LocalCommittee(tmp_path, stock=0, clock=time)
     for node in made.nodes.values():
         node.driver._renewal_seconds = RENEWAL_SECONDS
-        node.begun = []  # type: ignore[attr-defined]
-        monkeypatch.setattr(node.driver, "start", node.begun.append)  # type: ignore[attr-defined]
-        monkeypatch.setattr(node.links, "status", all_connected(made, node.config.name))
+        node.led = []  # type: ignore[attr-defined]
+        monkeypatch.setattr(node.driver, "lead", leads(node))
     yield made
     await made.close()
 
 
-def all_connected(nodes: LocalCommittee, me: str, *, but: str = ""):  # type: ignore[no-untyped-def]
-    async def status() -> list[LinkStatus]:
-        return [LinkStatus(name, name != but, 0, 0) for name in nodes.names if name != me]
+def leads(node: Node, *, missing: tuple[str, ...] = ()):  # type: ignore[no-untyped-def]
+    async def lead(plan: Plan) -> None:
+        if missing:
+            raise Missing("no answer", parties=missing, needed=len(missing))
+        node.led.append(plan)  # type: ignore[attr-defined]
 
-    return status
+    return lead
+
+
+async def ended(driver: Driver) -> None:
+    assert driver._driving is not None
+    await driver._driving
 
 
 def driver(nodes: LocalCommittee, name: str) -> Driver:
@@ -64,7 +70,9 @@ async def test_a_renewal_is_due_after_a_week_and_one_node_after_the_other_has_it
         assert not await driver(nodes, name).look()
         time.now = begun + RENEWAL_SECONDS + (turn + 1) * TURN_SECONDS
         assert await driver(nodes, name).look()
-        assert nodes.nodes[name].begun == [None]  # type: ignore[attr-defined]
+        await ended(driver(nodes, name))
+        node = nodes.nodes[name]
+        assert node.led == [Plan.of(node.committee.record)]  # type: ignore[attr-defined]
     assert "quorate_renewals_begun_total 1" in nodes.nodes["node1"].metrics.text()
 
 
@@ -74,13 +82,17 @@ async def test_a_renewal_is_put_off_while_a_node_is_down(
     node = nodes.nodes["node1"]
     await node.driver.look()
     time.now += RENEWAL_SECONDS + 2 * TURN_SECONDS
-    monkeypatch.setattr(node.links, "status", all_connected(nodes, "node1", but="node4"))
-    assert not await node.driver.look()
+    monkeypatch.setattr(node.driver, "lead", leads(node, missing=("node4",)))
+    assert await node.driver.look()
+    await ended(node.driver)
     assert "quorate_renewals_skipped_total 1" in node.metrics.text()
-    monkeypatch.setattr(node.links, "status", all_connected(nodes, "node1"))
+    assert "quorate_epoch_changes_failed_total" not in node.metrics.text()
+    monkeypatch.setattr(node.driver, "lead", leads(node))
     assert not await node.driver.look()
     time.now += TURN_SECONDS
     assert await node.driver.look()
+    await ended(node.driver)
+    assert node.led  # type: ignore[attr-defined]
 
 
 async def test_without_a_period_there_is_no_renewal(nodes: LocalCommittee, time: Time) -> None:

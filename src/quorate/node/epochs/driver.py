@@ -108,9 +108,12 @@ class Driver:
         try:
             await self.lead(plan)
         except (LocalError, QuorateError) as error:
-            self._stage, self._text = "failed", str(error)
-            self._means.metrics.count("epoch_changes_failed")
-            self._means.log("change", outcome="failed", error=type(error).__name__, text=str(error))
+            self._failed(error)
+
+    def _failed(self, error: Exception) -> None:
+        self._stage, self._text = "failed", str(error)
+        self._means.metrics.count("epoch_changes_failed")
+        self._means.log("change", outcome="failed", error=type(error).__name__, text=str(error))
 
     async def lead(self, plan: Plan) -> None:
         """Steps A and B, then wait for the switch. Raises `Missing`, `Refused`."""
@@ -307,17 +310,25 @@ class Driver:
             self._due = since + self._renewal_seconds + (rank + jitter) * TURN_SECONDS
         if means.clock() < self._due:
             return False
-        down = [one.peer for one in await means.links.status() if not one.connected]
-        silent = sorted(set(down) & set(means.committee.names))
-        if silent:
-            # Every member makes a new sealing key, so every member has to be there.
-            means.metrics.count("renewals_skipped")
-            means.log("renewal", outcome="skipped", missing=len(silent))
-            self._due = means.clock() + TURN_SECONDS
+        if self._driving is not None and not self._driving.done():
             return False
         means.metrics.count("renewals_begun")
-        self.start(None)
+        self._driving = asyncio.ensure_future(self._renew())
         return True
+
+    async def _renew(self) -> None:
+        means = self._means
+        self._due = means.clock() + TURN_SECONDS
+        self._stage, self._text = "asking", "asking the nodes for their seats"
+        try:
+            await self.lead(Plan.of(means.committee.record))
+        except Missing as error:
+            # Every member makes a new sealing key, so every member has to be there.
+            self._stage, self._text = "", ""
+            means.metrics.count("renewals_skipped")
+            means.log("renewal", outcome="skipped", missing=len(error.parties))
+        except (LocalError, QuorateError) as error:
+            self._failed(error)
 
     def _epoch_began(self) -> float:
         since = self.change.store.since()
