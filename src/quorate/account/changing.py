@@ -180,7 +180,8 @@ def assemble(old: CommitteeRecord, new: CommitteeRecord, inventories: Mapping[st
     for name in sorted(inventories):
         shown.take(name, inventories[name])
     chunks = [*_held_chunks(old, new, shown), *_pool_chunks(old, new, shown)]
-    live = frozenset(label for label, holding, names in shown.held() if shown.is_live(label, holding, names))
+    # By word alone: a certificate shows that a key was made, not that the register has ever decided on it.
+    live = frozenset(label for label, _, names in shown.held() if shown.is_said_live(label, names))
     parts = [b"".join((chunk.keys.digest, *map(_row_digest, _rows(chunk)))) for chunk in chunks]
     whole = digest(Tag.CHANGE_KEYS, new.digest, *parts)
     return Assembly(tuple(chunks), live, shown.votes, whole)
@@ -239,7 +240,11 @@ class _Shown:
 
     def is_live(self, label: bytes, holding: Holding, names: Sequence[str]) -> bool:
         """Whether it signs at an honest node, or by a certificate."""
-        return holding.statement in self._proved or len(self.live[label] & set(names)) > self._liars
+        return holding.statement in self._proved or self.is_said_live(label, names)
+
+    def is_said_live(self, label: bytes, names: Sequence[str]) -> bool:
+        """Whether it signs at an honest node."""
+        return len(self.live[label] & set(names)) > self._liars
 
     def pooled(self) -> Iterator[PooledRow]:
         """The same of the pool, in order."""

@@ -191,7 +191,16 @@ def test_one_certificate_moves_a_wallet_that_few_of_the_shown_have_made_live() -
     held = by(("ada", "bob"), HeldRow(one, False))
     assert listed(held).labels == frozenset()
     held["ada"] = [HeldRow(one, True, proof(one, FIVE[:4]))]
-    assert listed(held).live == {one.label}
+    assert listed(held).labels == {one.label}
+
+
+def test_a_certificate_that_a_key_was_made_makes_it_live_nowhere() -> None:
+    """A device and a liar would have a key sign that the register has never heard of."""
+    one = holding(1)
+    held = by(FIVE, HeldRow(one, False), FIVE)
+    held["ada"] = [HeldRow(one, True, proof(one, FIVE[:4]))]
+    found = listed(held)
+    assert (found.labels, found.live) == ({one.label}, frozenset())
 
 
 @pytest.mark.parametrize(
