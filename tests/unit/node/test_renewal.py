@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from tests.support.successions import renewal, reshare_by_hand
 
 from quorate.clock import unix_time
 from quorate.errors import Missing, Refused
@@ -110,3 +111,18 @@ async def test_a_node_outside_the_committee_begins_nothing(nodes: LocalCommittee
     with pytest.raises(Refused) as refused:
         Driver.start(waiting.driver, Plan.of(waiting.committee.record))
     assert refused.value.code == "committee"
+
+
+async def test_after_a_renewal_the_next_one_is_due_in_a_week(nodes: LocalCommittee, time: Time) -> None:
+    node = nodes.nodes["node1"]
+    await node.driver.look()
+    time.now += RENEWAL_SECONDS + TURN_SECONDS
+    assert await node.driver.look()
+    await ended(node.driver)
+    reshare_by_hand(nodes, *renewal(nodes))
+    node.epochs.store.begin_epoch(time.now)
+    time.now += 24 * TURN_SECONDS
+    assert not await node.driver.look()
+    time.now += RENEWAL_SECONDS
+    assert await node.driver.look()
+    await ended(node.driver)

@@ -70,6 +70,7 @@ class Driver:
         self._driving: asyncio.Task[None] | None = None
         self._stage, self._text = "", ""
         self._due: float | None = None
+        self._due_in = -1
         self._means.links.on(TOPIC, self._take_in)
 
     # --- what the operator asks ----------------------------------------------------------------------
@@ -302,7 +303,8 @@ class Driver:
         if not means.committee.is_member or self.change.under is not None or self._renewal_seconds <= 0:
             return False
         since = await means.worker(self._epoch_began)
-        if self._due is None or self._due < since:
+        if self._due is None or self._due_in != means.committee.epoch:
+            self._due_in = means.committee.epoch
             rank = (means.committee.names.index(means.me) - means.committee.epoch) % len(
                 means.committee.names
             )
