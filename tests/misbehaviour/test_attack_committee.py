@@ -248,6 +248,30 @@ async def test_a_node_that_waits_is_not_led_into_a_change_of_others(nodes: Local
     assert waiting.under is not None
 
 
+async def test_a_removed_node_hears_of_it_though_all_others_were_started_anew(
+    nodes: LocalCommittee,
+) -> None:
+    """Or it would keep its old shares for as long as its disk lasts."""
+    nodes.add("node6")
+    nodes.link()
+    await nodes.part(LIAR)
+    parent = Plan.of(nodes.nodes["node1"].committee.record)
+    six = Planned("node6", "memory:", nodes.nodes["node6"].identity.public.verifying)
+    plan = msgspec.structs.replace(parent, members=(*parent.members[:4], six))
+    for name in HONEST:
+        await nodes.nodes[name].driver.approve(plan)
+    await nodes.nodes["node1"].driver.lead(plan)
+    there = (*HONEST, "node6")
+    await until(lambda: in_epoch(nodes, 1, *there))
+    for name in there:
+        await nodes.stop(name)
+        nodes.start(name)
+    await nodes.part()
+    await until(lambda: in_epoch(nodes, 1, LIAR))
+    assert not nodes.nodes[LIAR].committee.is_member
+    assert not nodes.nodes[LIAR].vault.pool.live_parts("secp256k1", 1, 0)
+
+
 async def test_a_long_chain_still_fits_a_parcel(
     nodes: LocalCommittee, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -57,7 +57,7 @@ from quorate.node.identity import FIRST_EPOCH
 from quorate.node.links import link_peers
 from quorate.session import SessionSpec
 from quorate.sharing.reshare import root
-from quorate.transport.links import NotNow
+from quorate.transport.links import LinkPeer, NotNow
 from quorate.vault.pool import PoolIndex
 from quorate.vault.standing import StandingState
 
@@ -75,7 +75,9 @@ OVER: Final = (StandingState.FAILED, StandingState.RETIRED)
 """States of a session that gives no result any more."""
 
 DISMISS_SECONDS: Final = 600.0
-"""How long nodes that were left out are still told so."""
+LEFT_OUT_SECONDS: Final = 30 * 24 * 3600.0
+"""How long nodes that were left out are still told so: until they have heard it all, or for a month. One that
+never hears of it keeps shares that everybody else has erased."""
 
 LOOK_SECONDS: Final = 0.5
 """How often a node looks whether something is due that nobody has told it of."""
@@ -261,6 +263,10 @@ class EpochChange:
     async def run(self) -> None:
         """Do what is due, for as long as the task lives."""
         self._loop = asyncio.get_running_loop()
+        with contextlib.suppress(QuorateError):
+            for peer in await self.means.background(self._left_out):
+                self.means.links.admit([peer])
+                self._after(DISMISS_SECONDS, peer.name)
         try:
             while True:
                 # not wait_for, which may swallow a cancellation that comes with the event
@@ -501,9 +507,25 @@ class EpochChange:
         self.means.metrics.count("epoch_keys_lost", count)
         self.means.log("change", outcome="keys are lost; nothing is switched", keys=count)
 
+    def _is_owed(self, name: str) -> bool:
+        return self.means.vault.outbox.depth(name).rows > 0
+
+    def _left_out(self) -> list[LinkPeer]:
+        """Nodes of the last epoch that are of this one no more, and have not heard all that is for them."""
+        committee = self.means.committee
+        before = committee.at(committee.epoch - 1)
+        if before is None:
+            return []
+        gone = [peer for peer in link_peers(before) if peer.name not in {*committee.names, self.means.me}]
+        return [peer for peer in gone if self._is_owed(peer.name)]
+
     def _after(self, seconds: float, name: str) -> None:
         async def dismiss() -> None:
-            await asyncio.sleep(seconds)
+            ends = monotonic() + LEFT_OUT_SECONDS
+            while True:
+                await asyncio.sleep(seconds)
+                if monotonic() >= ends or not await self.means.background(self._is_owed, name):
+                    break
             if name not in self.means.committee.names:
                 await self.means.links.dismiss(name)
 
