@@ -170,7 +170,7 @@ async def changed(site: Site, *arguments: str) -> dict[str, object]:
         stderr=asyncio.subprocess.PIPE,
     )
     out, err = await process.communicate()
-    assert process.returncode == 0, err.decode()
+    assert process.returncode == 0, out.decode() + err.decode()
     found: dict[str, object] = json.loads(out)
     return found
 

@@ -32,6 +32,9 @@ CHANGE_SECONDS: Final = 3600.0
 
 POLL_SECONDS: Final = 0.3
 
+_UNDER_WAY: Final = ("listing", "resharing", "switching")
+"""Stages of a node that has not written its switch, or is erasing what was before."""
+
 _PAUSE: Final = threading.Event()
 """Never set: waiting for it with a timeout is waiting for other processes."""
 
@@ -169,6 +172,7 @@ def _change(operator: Operator, plan: Plan | None, leader: str, progress: Progre
     from quorate.errors import Missing, Refused
 
     epoch = operator.network.epoch
+    before = {row.name: row.url for row in operator.network.nodes.values()}
     url = operator.network.nodes[leader].url
     operator.change(leader, plan)
     ends, said = monotonic() + CHANGE_SECONDS, ""
@@ -187,7 +191,8 @@ def _change(operator: Operator, plan: Plan | None, leader: str, progress: Progre
             progress(said)
         operator.look()
     progress("waiting for all nodes to switch")
-    while monotonic() < ends and not _all_in(operator, operator.network.epoch):
+    everybody = {**before, **{row.name: row.url for row in operator.network.nodes.values()}}
+    while monotonic() < ends and not _all_in(operator, everybody):
         _PAUSE.wait(POLL_SECONDS)
 
 
@@ -197,12 +202,14 @@ def _said(seen: ChangeSeen) -> str:
     return seen.text or seen.stage
 
 
-def _all_in(operator: Operator, epoch: int) -> bool:
+def _all_in(operator: Operator, everybody: dict[str, str]) -> bool:
+    """Whether all have switched, and erased what was before: also those that are left out."""
     from quorate.errors import Missing, Refused
 
-    for row in operator.network.nodes.values():
+    for url in everybody.values():
         try:
-            if operator.progress(row.url).live < epoch:
+            seen = operator.progress(url)
+            if seen.live < operator.network.epoch or seen.stage in _UNDER_WAY:
                 return False
         except (Missing, Refused):
             continue  # one that is down follows when it is back

@@ -218,6 +218,8 @@ class LocalNetwork:
             self._write_network(network)
             out = [node for node in before if node.name not in network.nodes and node.pid is not None]
             self._stop(out)
+            for node in out:
+                _finish_erasing(node.directory)
             return [node.name for node in out]
 
     def operator(self) -> KeyPair:
@@ -335,6 +337,15 @@ class LocalNetwork:
             yield
         finally:
             os.close(descriptor)
+
+
+def _finish_erasing(directory: Path) -> None:
+    """What a node that was left out was stopped in the middle of erasing is erased when its vault opens."""
+    from quorate.node.config import load_config
+    from quorate.node.identity import open_vault
+
+    config = load_config(directory / "node.toml")
+    open_vault(config.storage, config.keys, config.seal).close()
 
 
 def _free_ports(count: int) -> list[int]:
