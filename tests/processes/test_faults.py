@@ -46,7 +46,7 @@ REFRESH_ROUNDS = ("refresh.known", "refresh.lock", "refresh.item", "refresh.conf
 
 @pytest.fixture(scope="module")
 def place(running: Machine, tmp_path_factory: pytest.TempPathFactory) -> Home:
-    """A second device of the same person, on the same network; in a home without nodes."""
+    """The device of another person, on the same network; in a home without nodes."""
     home = Home(tmp_path_factory.mktemp("second")).make()
     for file in (home.network_file, home.login_key):
         file.parent.mkdir(exist_ok=True, mode=0o700)
@@ -61,7 +61,7 @@ async def opened(machine: Machine, place: Home, watch: object = None) -> AsyncIt
     place.network_file.write_bytes(machine.home.network_file.read_bytes())  # ports change when all restart
     async with Device.open(place.path, observer=watch) as device:  # type: ignore[arg-type]
         if not device.logged_in:
-            await device.log_in()
+            await device.log_in(LocalIssuer(device.network.name, device.home.login_key, "another person"))
         yield device
 
 

@@ -56,7 +56,11 @@ from quorate.transport.channel import Channel
 CURVE: Final = SECP256K1
 
 MAX_FORMATIONS: Final = 3
-"""Tries to form a key: one node may fall silent, and one key may be half used by a try before."""
+"""Tries to form a key: a node may fall silent, or the committee change."""
+
+MAX_USED_KEYS: Final = 8
+"""Keys that turn out to be used at some node, by a try before that ended badly: as many as an account may
+hold open, and each costs one round trip."""
 
 _OTHER_EPOCH: Final = ("epoch", "committee")
 _USED_KEY: Final = ("pool-taken", "pool-held")
@@ -192,7 +196,8 @@ async def _form(desk: Desk, keys: int, report: Report) -> tuple[Formed, KeyRecor
     """
     names = list(desk.network.names)
     tried: set[Index] = set()
-    for left in reversed(range(MAX_FORMATIONS)):
+    tries, used_keys = MAX_FORMATIONS, MAX_USED_KEYS
+    while True:
         secret = DeviceSecret.draw(CURVE, desk.rng)
         index = int.from_bytes(desk.rng(4), "big") >> 1
         try:
@@ -200,17 +205,20 @@ async def _form(desk: Desk, keys: int, report: Report) -> tuple[Formed, KeyRecor
             tried |= {(grant.batch, grant.position) for grant in grants}
             return await _form_with(desk, names, secret, index, grants)
         except (Missing, Blame, Suspicion) as error:
+            tries -= 1
             others = [name for name in names if name not in error.parties]
-            if not left or len(others) == len(names) or len(others) < _enough(desk):
+            if not tries or len(others) == len(names) or len(others) < _enough(desk):
                 raise
             report(f"forming the key without {', '.join(sorted(set(names) - set(others)))}")
             names = others
         except Refused as error:
-            if left and error.code in _OTHER_EPOCH and await follow(desk):
+            if error.code in _USED_KEY and used_keys:
+                used_keys -= 1
+            elif error.code in _OTHER_EPOCH and tries > 1 and await follow(desk):
+                tries -= 1
                 names = list(desk.network.names)
-            elif not left or error.code not in _USED_KEY:
+            else:
                 raise
-    raise LocalError("nothing was tried")
 
 
 def _enough(desk: Desk) -> int:
