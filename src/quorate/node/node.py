@@ -11,7 +11,6 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 from quorate.account import KeyRecord
@@ -24,11 +23,12 @@ from quorate.errors import LimitExceeded, Missing, QuorateError, Refused, Remedy
 from quorate.groups import SECP256K1
 from quorate.identity import Login, NetworkLogin
 from quorate.node.background import BackgroundThread
-from quorate.node.callers import Caller, DeviceCaller, identify, roster_of
+from quorate.node.callers import Caller, DeviceCaller
 from quorate.node.carrying import Carrying
 from quorate.node.challenges import Challenges
 from quorate.node.committee import Committee
 from quorate.node.config import NodeConfig
+from quorate.node.connection import Connection, Counted
 from quorate.node.epochs import Driver, EpochChange, Means
 from quorate.node.generating import PoolBatches, Refill
 from quorate.node.keybook import KeyBook
@@ -45,7 +45,7 @@ from quorate.node.limits import (
     UPKEEP_SECONDS,
 )
 from quorate.node.links import ConnectLink, Links, link_peers
-from quorate.node.log import Log, LogFunction
+from quorate.node.log import Log, LogFunction, place_of
 from quorate.node.metrics import Metrics
 from quorate.node.offers.creation import FormOffer
 from quorate.node.offers.offer import Offer, Services
@@ -61,8 +61,7 @@ from quorate.node.standing import StandingSessions
 from quorate.schemes.ecdsa import SETUP, PairSetup, propose_setup, set_up
 from quorate.session import NONCE_BYTES, KeyPair, Session, SessionSpec
 from quorate.transport.channel import Channel
-from quorate.transport.frames import Begin, Propose
-from quorate.transport.host import Hosted, host
+from quorate.transport.host import host
 from quorate.transport.hub import Hub
 from quorate.transport.links import Introduction
 from quorate.vault import Vault
@@ -203,7 +202,7 @@ class Node:
         self._running: Counter[bytes] = Counter()
         self._connections: set[asyncio.Task[Any]] = set()
         self._background: set[asyncio.Task[Any]] = set()
-        self._hosted: set[_Counted] = set()
+        self.hosted: set[Counted] = set()
         self.companions: list[Callable[[], Coroutine[Any, Any, None]]] = []
         """What else runs in the background for as long as the node does."""
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -261,10 +260,10 @@ class Node:
         if task is not None:
             self._connections.add(task)
         try:
-            await host(channel, _Connection(self), self.worker, first=HANDSHAKE_SECONDS)
+            await host(channel, Connection(self), self.worker, first=HANDSHAKE_SECONDS)
         except Exception as error:  # noqa: BLE001 - one session's mistake ends nothing but that session
             self.metrics.count("mistakes")
-            self.log("mistake", error=type(error).__name__, where=_place_of(error))
+            self.log("mistake", error=type(error).__name__, where=place_of(error))
         finally:
             if task is not None:
                 self._connections.discard(task)
@@ -318,7 +317,7 @@ class Node:
         await self.worker(self.register.take_in, body)
 
     def _makes_wallets(self) -> bool:
-        return any(hosted.session.spec.protocol in ("formation", "refresh") for hosted in self._hosted)
+        return any(hosted.session.spec.protocol in ("formation", "refresh") for hosted in self.hosted)
 
     def _in_background_later(self, epoch: int) -> None:
         self._in_background(self._end_sessions_before(epoch))
@@ -326,7 +325,7 @@ class Node:
     async def _end_sessions_before(self, epoch: int) -> None:
         await asyncio.sleep(PINNED_SECONDS)
         over = Refused("the committee has gone on to another epoch", code="epoch", remedy=Remedy.RETRY)
-        for hosted in [hosted for hosted in self._hosted if hosted.epoch < epoch]:
+        for hosted in [hosted for hosted in self.hosted if hosted.epoch < epoch]:
             await self.worker(hosted.session.abandon, over)
             self.log("unpinned", protocol=hosted.session.spec.protocol, session=hosted.session.id)
 
@@ -343,7 +342,7 @@ class Node:
 
     def sessions_before(self, epoch: int) -> int:
         """How many sessions run that were opened in an earlier committee epoch."""
-        return sum(hosted.epoch < epoch for hosted in self._hosted)
+        return sum(hosted.epoch < epoch for hosted in self.hosted)
 
     def offer(self, spec: SessionSpec) -> Offer:
         """The offer for a protocol. Raises `Refused`."""
@@ -454,93 +453,4 @@ class Node:
         error = None if task.cancelled() else task.exception()
         if isinstance(error, Exception):
             self.metrics.count("mistakes")
-            self.log("mistake", error=type(error).__name__, where=_place_of(error))
-
-
-class _Connection:
-    """The session service of one connection: remembers who proposed, from proposal to end."""
-
-    def __init__(self, node: Node) -> None:
-        self._node = node
-        self.me = node.config.name
-        self._caller: Caller | None = None
-
-    async def consider(self, propose: Propose) -> bytes:
-        node = self._node
-        spec = propose.spec
-        if not node.committee.is_member:
-            raise Refused(
-                f"{self.me} is not of the committee now; read the committee anew",
-                code="committee",
-                parties=[self.me],
-            )
-        if self.me not in spec.parties:
-            raise Refused(f"{self.me} is no party of that session", code="parties", parties=[self.me])
-        caller = identify(propose, node.committee.identities, node.login, node.clock())
-        if caller.name not in spec.parties:
-            # Its OT setups and its seat as combiner are looked up by its name among the parties.
-            raise Refused("who proposes a session takes part in it", code="parties", parties=[self.me])
-        await node.offer(spec).consider(caller, spec)
-        self._caller = caller
-        return node.rng(NONCE_BYTES)
-
-    async def open(self, propose: Propose, nonce: bytes, begin: Begin) -> Hosted:
-        node, caller, spec = self._node, self._caller, begin.spec
-        if caller is None or spec.proposal_id != propose.spec.proposal_id:
-            raise Refused("the agreement is not the one proposed", code="proposal", parties=[self.me])
-        if not spec.nonces or spec.nonce_of(self.me) != nonce:
-            raise Refused("the agreement does not hold our nonce", code="nonce", parties=[self.me])
-        epoch, roster = node.committee.epoch, roster_of(caller, begin, node.committee.identities)
-        account = node.admit(caller)
-        try:
-            hosted = await node.offer(spec).open(caller, spec, roster)
-        except BaseException:
-            node.dismiss(account)
-            raise
-        node.metrics.count("sessions_opened", protocol=spec.protocol)
-        return _Counted(hosted, node, account, epoch)
-
-
-def _place_of(error: BaseException) -> str:
-    """Where in our code an error began: a file and a line, never a value."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    if trace is None:
-        return ""
-    return f"{Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}"
-
-
-class _Counted(Hosted):
-    """A hosted session that leaves the node's counters when it ends."""
-
-    def __init__(self, hosted: Hosted, node: Node, account: bytes, epoch: int) -> None:
-        self._hosted = hosted
-        self._node = node
-        self._account: bytes | None = account
-        self.session = hosted.session
-        self.epoch = epoch
-        node._hosted.add(self)
-
-    def finish(self) -> bytes:
-        try:
-            return self._hosted.finish()
-        finally:
-            self._leave("finished", None)
-
-    def fail(self, error: QuorateError) -> None:
-        try:
-            self._hosted.fail(error)
-        finally:
-            self._leave("failed", error)
-
-    def _leave(self, how: str, error: QuorateError | None) -> None:
-        if self._account is None:
-            return
-        self._node._hosted.discard(self)
-        self._node.dismiss(self._account)
-        self._account = None
-        spec = self.session.spec
-        kind = "" if error is None else type(error).__name__
-        self._node.metrics.count(f"sessions_{how}", protocol=spec.protocol, error=kind)
-        self._node.log("session", protocol=spec.protocol, outcome=how, error=kind, session=self.session.id)
+            self.log("mistake", error=type(error).__name__, where=place_of(error))

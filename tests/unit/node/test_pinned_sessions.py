@@ -87,7 +87,7 @@ async def held_signature(
 
 
 async def all_open(nodes: LocalCommittee) -> None:
-    while sum(len(node._hosted) for node in nodes.nodes.values()) < len(QUORUM):
+    while sum(len(node.hosted) for node in nodes.nodes.values()) < len(QUORUM):
         await asyncio.sleep(0.01)
 
 
@@ -95,9 +95,9 @@ async def test_a_session_that_opens_while_the_epoch_begins_is_refused_and_nobody
     nodes: LocalCommittee,
 ) -> None:
     signing, _, _ = await held_signature(nodes, asyncio.Event())
-    while not any(node._hosted for node in nodes.nodes.values()):
+    while not any(node.hosted for node in nodes.nodes.values()):
         await asyncio.sleep(0)
-    if sum(len(node._hosted) for node in nodes.nodes.values()) == len(QUORUM):
+    if sum(len(node.hosted) for node in nodes.nodes.values()) == len(QUORUM):
         pytest.skip("all sessions had been opened")
     change, proof = renewal(nodes)
     reshare_by_hand(nodes, change, proof)
@@ -129,7 +129,7 @@ async def test_a_session_of_the_old_epoch_does_not_go_on_for_ever(
     await all_open(nodes)
     change, proof = renewal(nodes)
     reshare_by_hand(nodes, change, proof)
-    sessions = [hosted.session for node in nodes.nodes.values() for hosted in node._hosted]
+    sessions = [hosted.session for node in nodes.nodes.values() for hosted in node.hosted]
     assert len(sessions) == len(QUORUM)
     for _ in range(100):
         await asyncio.sleep(0.02)
