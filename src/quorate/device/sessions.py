@@ -129,7 +129,10 @@ class Desk:
         return result
 
     def roster(self, *names: str) -> dict[PartyId, PublicIdentity]:
-        """The device and these nodes."""
+        """The device and these nodes. Raises `Missing` for one that has left the committee."""
+        gone = [name for name in names if name not in self.network.identities]
+        if gone:
+            raise Missing(f"{gone[0]} is not of the committee any more", parties=gone, needed=1)
         found: dict[PartyId, PublicIdentity] = {name: self.network.identities[name] for name in names}
         return found | {DEVICE: self.identity.public}
 

@@ -18,7 +18,7 @@ from typing import Final, TypeVar
 from quorate.account import KeyRecord
 from quorate.account.presets import DEVICE
 from quorate.account.requests import OnlineRequest, PresignRequest
-from quorate.device.committee import catch_up
+from quorate.device.committee import carry, catch_up
 from quorate.device.gather import TooFewNodes, gather_signers
 from quorate.device.register import AccountRegister
 from quorate.device.sessions import Desk
@@ -53,6 +53,7 @@ from quorate.schemes.ecdsa import (
     suite,
 )
 from quorate.session import Declaration, Party, ProtocolRun, SessionSpec, roster_digest
+from quorate.sharing.epochs import committee_epoch
 from quorate.transport.channel import Channel
 
 T = TypeVar("T")
@@ -209,6 +210,9 @@ class SigningRoom:
         for _ in range(MAX_TRIES):
             # Another signature of this moment may have followed the committee to its next epoch.
             entry = self._entry = await self._desk.worker(self._shelf.entry, self._entry.key)
+            if committee_epoch(entry.record.epoch) < self._desk.network.epoch:
+                # Another wallet has been there first: the nodes sign nothing in the epoch of ours any more.
+                entry = self._entry = await carry(self._desk, self._shelf, entry) or entry
             try:
                 channels = await gather_signers(self._desk, entry.record, marks.penalties)
             except TooFewNodes as error:

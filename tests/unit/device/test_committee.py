@@ -220,3 +220,17 @@ async def test_a_wallet_that_nobody_here_knows_is_not_carried(device: Device) ->
         device.shelf.carry(unknown, entry.record)
     with pytest.raises(Unavailable):
         device.shelf.entry(unknown.key)
+
+
+async def test_a_second_wallet_follows_although_the_device_has_been_there_already(
+    committee: LocalCommittee, device: Device
+) -> None:
+    first, second = [await device.create_wallet("server") for _ in range(2)]
+    await first.sign_message("before")
+    await second.sign_message("before")
+    committee.add("node6")
+    reshare_by_hand(committee, *renewal(committee, (*committee.names[1:], "node6")))
+    await first.sign_message("after")
+    await second.sign_message("after")
+    with pytest.raises(Missing, match="not of the committee"):
+        await device.desk.set_up("node1")
