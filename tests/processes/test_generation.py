@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -62,6 +63,7 @@ def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
     monkeypatch.setenv(VARIABLE, str(machine.home.path))
     monkeypatch.setattr(local_network, "BACKGROUND_CPU", 1.0)
     child = local_network._child
+    odd: list[subprocess.Popen[bytes]] = []
 
     def begin(first: str) -> Machine:
         def odd_child(arguments: list[str], **options: object) -> object:
@@ -71,7 +73,8 @@ def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
             script.write_text(first + RUN)
             with pytest.MonkeyPatch.context() as patch:
                 patch.setattr(sys, "executable", str(_wrapper(tmp_path, script)))
-                return child(arguments, **options)  # type: ignore[arg-type]
+                odd.append(child(arguments, **options))  # type: ignore[arg-type]
+                return odd[-1]
 
         monkeypatch.setattr(local_network, "_child", odd_child)
         ran = machine.quorate("up")
@@ -80,6 +83,9 @@ def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
 
     yield begin
     machine.quorate("down")
+    for process in odd:  # its command line is no node's, so nothing that stops nodes finds it
+        process.kill()
+        process.wait()
 
 
 def _wrapper(place: Path, script: Path) -> Path:
