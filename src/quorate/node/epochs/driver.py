@@ -184,11 +184,21 @@ class Driver:
         change.kick()
         spare = len(parent.names) - parent.quorums.ready
         await self._until(
-            lambda: change.under is not None or len(self._signatures) > spare, 2 * ANSWER_SECONDS
+            lambda: (
+                change.under is not None
+                or means.committee.epoch > parent.epoch  # between two looks all of it may be over
+                or len(self._signatures) > spare
+            ),
+            2 * ANSWER_SECONDS,
         )
-        if change.under is None:
+        if change.under is not None:
+            chosen = change.under.new
+        elif means.committee.epoch > parent.epoch:
+            chosen = means.committee.record
+        else:
             self._count(parent, self._signatures)
-        elif Plan.of(change.under.new) != Plan.of(wish.record):
+            return
+        if Plan.of(chosen) != Plan.of(wish.record):
             raise Refused("another node's committee was chosen for this epoch", code="voted")
 
     async def _ask_old(
