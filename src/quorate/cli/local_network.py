@@ -214,9 +214,14 @@ class LocalNetwork:
     def follow(self, network: Network) -> list[str]:
         """The nodes have become this committee. Stops those that were left out; gives their names."""
         with self._exclusive():
-            before = self.nodes()
+            # By their rooms: a device of this home may have written the new committee down before us.
+            rooms = sorted(path for path in self._home.network.glob("node*") if path.is_dir())
             self._write_network(network)
-            out = [node for node in before if node.name not in network.nodes and node.pid is not None]
+            out = [
+                NodeProcess(room.name, "", running_pid(room), room)
+                for room in rooms
+                if room.name not in network.nodes and running_pid(room) is not None
+            ]
             self._stop(out)
             for node in out:
                 _finish_erasing(node.directory)
