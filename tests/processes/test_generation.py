@@ -101,10 +101,10 @@ def set_size(monkeypatch: pytest.MonkeyPatch, keys: int) -> None:
     monkeypatch.setattr(local_network, "POOL_BATCH", keys)
 
 
-def completed(machine: Machine, keys: int, honest: int) -> None:
-    """Wait until that many nodes hold the keys of both curves, and see that they agree on each."""
+def completed(machine: Machine, keys: int) -> None:
+    """Wait until all honest nodes hold the keys of both curves, and see that they agree on each."""
     for curve in CURVES:
-        until(lambda curve=curve: sum(number >= keys for number in free(curve)) >= honest)  # type: ignore[misc]
+        until(lambda curve=curve: sum(n >= keys for n in free(curve, HONEST)) == len(HONEST))  # type: ignore[misc]
     assert machine.quorate("down").code == 0
     for curve in CURVES:
         found = [keys_of(machine, name, curve) for name in HONEST]
@@ -133,7 +133,7 @@ def test_keys_are_made_with_a_liar_that_is_named_by_who_was_lied_to(
 ) -> None:
     set_size(monkeypatch, 20)
     machine = start(LIES)
-    completed(machine, 20, 4)
+    completed(machine, 20)
     seen = named(machine, "deviation")
     assert seen == {"node1": {ODD}, "node2": {ODD}, "node3": set(), "node4": set()}
 
@@ -143,7 +143,7 @@ def test_keys_are_made_without_a_node_that_says_nothing(
 ) -> None:
     set_size(monkeypatch, 20)
     machine = start(SILENCE)
-    completed(machine, 20, 4)
+    completed(machine, 20)
     assert not set().union(*named(machine, "deviation").values()), "silence is no lie"
 
 
@@ -153,4 +153,4 @@ def test_200_keys_are_made_with_one_of_five_against_it(
     start: Start, monkeypatch: pytest.MonkeyPatch, first: str
 ) -> None:
     set_size(monkeypatch, 200)
-    completed(start(first), 200, 4)
+    completed(start(first), 200)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
 import pytest
@@ -71,12 +71,13 @@ def under_way(curve: str, batch: int) -> bool:
     return any(level.curve == curve and batch in level.batches for level in levels)
 
 
-def free(curve: str) -> list[int]:
+def free(curve: str, names: Collection[str] = ()) -> list[int]:
+    """How many free keys each node says it has, or each of these."""
     seen, _ = _look()
     return [
         level.free
         for one in seen
-        if one.pool is not None
+        if one.pool is not None and (not names or one.name in names)
         for level in one.pool.levels
         if level.curve == curve
     ]

@@ -240,7 +240,7 @@ async def test_two_processes_on_one_database_do_not_contradict_each_other(
     await table.committee.nodes["node1"].standing.start(spec)
     await until(lambda: table.agreed(spec.id, "node1", "node2", "node3", "node4"), 40)
     assert replays(node, spec.id), "what both have written is one journal"
-    assert turn > 10
+    assert turn >= 5, "the second set of objects took its turn"
     assert table.deviations() == []
 
 
