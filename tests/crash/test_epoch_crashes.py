@@ -187,7 +187,7 @@ async def test_what_was_copied_before_the_change_opens_nothing_after_it(house: H
     leading = await change(house)
     await until(lambda: house.epochs == {1})
     await leading
-    await until(lambda: all(len(node.epochs.erased) == 3 for node in committee.nodes.values()))
+    await until(lambda: all(len(node.epochs.farewells.erased) == 3 for node in committee.nodes.values()))
     for name in committee.names:
         await committee.stop(name)
         seal = KeyFileSeal.load(committee.home / name / "seal.key", rng=system_rng)

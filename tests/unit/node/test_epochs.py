@@ -101,7 +101,7 @@ async def test_a_committee_renews_itself_and_every_key_stays(nodes: LocalCommitt
         assert not one.vault.data_keys.exists(f"epoch:{record.key.hex()}:0")
     # and a wallet is made with a key of the pool
     await live_wallet(nodes, "bob")
-    await until(lambda: all(len(one.epochs.erased) == 5 for one in nodes.nodes.values()))
+    await until(lambda: all(len(one.epochs.farewells.erased) == 5 for one in nodes.nodes.values()))
     assert all(not one.vault.journal.open_sessions() for one in nodes.nodes.values())
 
 

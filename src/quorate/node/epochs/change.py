@@ -15,14 +15,12 @@ import asyncio
 import contextlib
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from quorate.account.carrying import Holding
 from quorate.account.changing import Assembly
 from quorate.account.committee import (
     Activation,
-    Erased,
     Frozen,
     Stored,
     Succession,
@@ -33,8 +31,10 @@ from quorate.clock import monotonic
 from quorate.errors import Malformed, QuorateError, Unavailable
 from quorate.node.epochs.ballots import Ballots, inventory_question, succession_question
 from quorate.node.epochs.consenting import Consenting
+from quorate.node.epochs.farewells import Farewells
 from quorate.node.epochs.listing import Listing
 from quorate.node.epochs.means import Means
+from quorate.node.epochs.progress import Progress, progress_of
 from quorate.node.epochs.resharing import MAX_AT_ONCE, Resharing
 from quorate.node.epochs.store import ChangeStore, Under
 from quorate.node.epochs.talk import (
@@ -57,7 +57,7 @@ from quorate.node.identity import FIRST_EPOCH
 from quorate.node.links import link_peers
 from quorate.session import SessionSpec
 from quorate.sharing.reshare import root
-from quorate.transport.links import LinkPeer, NotNow
+from quorate.transport.links import NotNow
 from quorate.vault.pool import PoolIndex
 from quorate.vault.standing import StandingState
 
@@ -74,27 +74,8 @@ FORGO_SECONDS: Final = 600.0
 OVER: Final = (StandingState.FAILED, StandingState.RETIRED)
 """States of a session that gives no result any more."""
 
-DISMISS_SECONDS: Final = 600.0
-LEFT_OUT_SECONDS: Final = 30 * 24 * 3600.0
-"""How long nodes that were left out are still told so: until they have heard it all, or for a month. One that
-never hears of it keeps shares that everybody else has erased."""
-
 LOOK_SECONDS: Final = 0.5
 """How often a node looks whether something is due that nobody has told it of."""
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a change has come at one node. `stage` is a word for programs, `text` a sentence for people."""
-
-    epoch: int
-    stage: str
-    text: str
-    chunks: int = 0
-    done: int = 0
-    stored: int = 0
-    members: int = 0
-    erased: int = 0
 
 
 class EpochChange:
@@ -104,7 +85,7 @@ class EpochChange:
         self.means = means
         self.store = ChangeStore(means.vault)
         self.moved = asyncio.Event()
-        self._erased: dict[int, set[str]] = {}
+        self.farewells = Farewells(means)
         self.under: Under | None = self.store.under()
         self._assembly: Assembly | None = None
         self._looked = asyncio.Event()
@@ -112,7 +93,6 @@ class EpochChange:
         self._since = monotonic()
         self._in_force_since: float | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._later: set[asyncio.Task[None]] = set()
         self.ballots = Ballots(means.me, means.vault, means.committee, self._kick_from_thread)
         self.consenting = Consenting(means, self.store, self.ballots, self.certify)
         self._listing = Listing(means, self.store, self.ballots)
@@ -134,11 +114,6 @@ class EpochChange:
         means.committee.frozen = self.store.pages(means.me) is not None
         if self.under is not None:
             means.links.admit(link_peers(self.under.new))
-
-    @property
-    def erased(self) -> frozenset[str]:
-        """Who has said, since this process began, that it erased the epoch before the present one."""
-        return frozenset(self._erased.get(self.means.committee.epoch - 1, ()))
 
     # --- what is said to us --------------------------------------------------------------------------
 
@@ -181,7 +156,7 @@ class EpochChange:
             await self.certify(talk.path)
             return
         if isinstance(talk, HasErased):
-            self._note_erased(sender, talk)
+            self.farewells.note(sender, talk)
             return
         if isinstance(talk, Vouch | Signed | Wished):
             await self._consent(sender, talk)
@@ -245,15 +220,6 @@ class EpochChange:
         asked = succession_question(under.old), inventory_question(under.old, under.new)
         return [question.spec(under.old.identities) for question in asked]
 
-    def _note_erased(self, sender: str, talk: HasErased) -> None:
-        past = self.means.committee.at(talk.erased.epoch)
-        if past is None or sender not in past.names or past.digest != talk.erased.record:
-            return
-        past.identities[sender].verify(talk.erased.to_sign(), talk.signature)
-        self._erased.setdefault(past.epoch, set()).add(sender)
-        self.means.metrics.gauge("epoch_erased", len(self.erased))
-        self.means.log("erased", peer=sender, epoch=past.epoch)
-
     # --- what is due ---------------------------------------------------------------------------------
 
     def kick(self) -> None:
@@ -264,9 +230,7 @@ class EpochChange:
         """Do what is due, for as long as the task lives."""
         self._loop = asyncio.get_running_loop()
         with contextlib.suppress(QuorateError):
-            for peer in await self.means.background(self._left_out):
-                self.means.links.admit([peer])
-                self._after(DISMISS_SECONDS, peer.name)
+            await self.farewells.resume()
         try:
             while True:
                 # not wait_for, which may swallow a cancellation that comes with the event
@@ -418,7 +382,7 @@ class EpochChange:
         for spec in (*specs, *self._questions(under)):
             await means.standing.put_away(spec.id)
         for name in set(under.old.names) - set(new.names):
-            self._after(DISMISS_SECONDS, name)
+            self.farewells.dismiss_later(name)
 
     async def _is_left_behind(self) -> bool:
         """Whether our shares never come: the sessions have failed here, or everybody else has long gone on.
@@ -457,35 +421,11 @@ class EpochChange:
             self.ballots.clear()
             self.store.settle(Plan.of(under.old), Plan.of(new))
             self.store.begin_epoch(means.clock())
-            self._say_erased(under)
-
-    def _say_erased(self, under: Under) -> None:
-        """Step H, part of the switch: what that ordered to be erased is erased when it returns, or, after a
-        crash, before the vault is open again; nothing leaves before.
-        """
-        means, old = self.means, under.old
-        if means.me not in old.names:
-            return
-        erased = Erased(old.network, old.epoch, old.digest)
-        said = HasErased(erased, means.committee.keys.sign(erased.to_sign()))
-        self._erased.setdefault(old.epoch, set()).add(means.me)
-        means.tell(under.everybody, said)
+            self.farewells.say_erased(under.old, under.everybody)
 
     def progress(self, under: Under) -> Progress:
         """How far it has come. In a worker thread."""
-        epoch, members = under.new.epoch, len(under.new.names)
-        assembly = self._assembly
-        if assembly is None:
-            shown = sum(self.store.pages(name) is not None for name in under.old.names)
-            text = f"{shown} of {len(under.old.names)} nodes have shown what they hold"
-            return Progress(epoch, "listing", text, members=members)
-        chunks = len(assembly.chunks)
-        done = sum(self.store.result(at) is not None for at in range(chunks))
-        stored = len(self.store.holds(under.new.names))
-        if self.store.activation() is not None:
-            return Progress(epoch, "switching", "the epoch is in force", chunks, done, stored, members)
-        text = f"{done} of {chunks} chunks are reshared, {stored} of {members} nodes have stored all of them"
-        return Progress(epoch, "resharing", text, chunks, done, stored, members)
+        return progress_of(self.store, under, self._assembly)
 
     # --- inside --------------------------------------------------------------------------------------
 
@@ -506,32 +446,6 @@ class EpochChange:
     def _lost(self, count: int) -> None:
         self.means.metrics.count("epoch_keys_lost", count)
         self.means.log("change", outcome="keys are lost; nothing is switched", keys=count)
-
-    def _is_owed(self, name: str) -> bool:
-        return self.means.vault.outbox.depth(name).rows > 0
-
-    def _left_out(self) -> list[LinkPeer]:
-        """Nodes of the last epoch that are of this one no more, and have not heard all that is for them."""
-        committee = self.means.committee
-        before = committee.at(committee.epoch - 1)
-        if before is None:
-            return []
-        gone = [peer for peer in link_peers(before) if peer.name not in {*committee.names, self.means.me}]
-        return [peer for peer in gone if self._is_owed(peer.name)]
-
-    def _after(self, seconds: float, name: str) -> None:
-        async def dismiss() -> None:
-            ends = monotonic() + LEFT_OUT_SECONDS
-            while True:
-                await asyncio.sleep(seconds)
-                if monotonic() >= ends or not await self.means.background(self._is_owed, name):
-                    break
-            if name not in self.means.committee.names:
-                await self.means.links.dismiss(name)
-
-        task = asyncio.ensure_future(dismiss())
-        self._later.add(task)
-        task.add_done_callback(self._later.discard)
 
 
 def _epoch_of(talk: Talk) -> int:

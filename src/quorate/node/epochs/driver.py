@@ -23,8 +23,9 @@ from quorate.clock import monotonic
 from quorate.encoding import encode
 from quorate.errors import LocalError, Malformed, Missing, ProofRejected, QuorateError, Refused
 from quorate.groups import SECP256K1
-from quorate.node.epochs.change import EpochChange, Progress
+from quorate.node.epochs.change import EpochChange
 from quorate.node.epochs.consenting import lately
+from quorate.node.epochs.progress import Progress
 from quorate.node.epochs.talk import (
     TOPIC,
     Claimed,
@@ -101,7 +102,9 @@ class Driver:
             stage = self._stage or "idle"
             text = self._text or f"epoch {committee.epoch} is live"
             members = len(committee.names)
-            return Progress(committee.epoch, stage, text, members=members, erased=len(change.erased))
+            return Progress(
+                committee.epoch, stage, text, members=members, erased=len(change.farewells.erased)
+            )
         found: Progress = await self._means.background(change.progress, under)
         return found
 
