@@ -1,9 +1,8 @@
 """A network of one's own on this machine: what `quorate up` makes, starts and stops.
 
-Each node has a directory with its configuration, its vault, its seal, its log, and a file that it holds
-locked while it runs and that holds its process id: a lock goes with its process, so a stale file misleads
-nobody. Identities are made by each node itself, in a process that then ends; at that time there are no
-shares. Ports are chosen at the first start and kept: records of the committee name them.
+Each node has a directory with its configuration, its vault, its seal, its log, and the lock it holds while
+it runs (`quorate.node.lock`). Identities are made by each node itself, in a process that then ends; at that
+time there are no shares. Ports are chosen at the first start and kept: records of the committee name them.
 """
 
 from __future__ import annotations
@@ -34,6 +33,7 @@ from quorate.device.login import read_login_key
 from quorate.device.network import Network, NodeRow
 from quorate.entropy import Rng, system_rng
 from quorate.errors import Malformed, Unavailable
+from quorate.node.lock import running_pid
 from quorate.session import KeyPair
 from quorate.sharing.quorums import Quorums
 from quorate.vault.files import make_private_directory, write_new
@@ -374,35 +374,6 @@ def _is_free(port: int) -> bool:
         except OSError:
             return False
         return True
-
-
-def hold_node_lock(directory: Path) -> int:
-    """For a node's own process: hold its lock while it lives. Raises `Unavailable` if another does."""
-    descriptor = os.open(directory / "node.pid", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
-        raise Unavailable(f"the node in {directory} runs already") from None
-    os.ftruncate(descriptor, 0)
-    os.pwrite(descriptor, str(os.getpid()).encode(), 0)
-    return descriptor
-
-
-def running_pid(directory: Path) -> int | None:
-    """The process of the node in `directory`, if one holds its lock."""
-    try:
-        descriptor = os.open(directory / "node.pid", os.O_RDWR | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return None
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        text = os.pread(descriptor, 32, 0)
-        return int(text) if text.isdigit() else None
-    finally:
-        os.close(descriptor)
-    return None
 
 
 def is_ready(url: str, seconds: float = 1.0) -> bool:

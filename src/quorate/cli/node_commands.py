@@ -25,17 +25,9 @@ Config = Annotated[Path, typer.Option(help="The node's configuration (TOML).", e
 @node_app.command()
 def run(config: Config) -> None:
     """Serve a node until SIGTERM or Ctrl-C."""
-    import os
-
-    from quorate.cli.local_network import hold_node_lock
     from quorate.node.run import run as serve
 
-    # The lock is held by this process until it ends, however it ends.
-    held = hold_node_lock(config.resolve().parent)
-    try:
-        serve(config)
-    finally:
-        os.close(held)
+    serve(config)
 
 
 @node_app.command()
@@ -92,19 +84,14 @@ def reinstate(
 @contextmanager
 def _stopped(config: Path) -> Iterator[Vault]:
     """The vault of a node that does not run. Raises `Unavailable` if it does."""
-    import os
-
-    from quorate.cli.local_network import hold_node_lock
     from quorate.node.config import load_config
     from quorate.node.identity import open_vault
+    from quorate.node.lock import NodeLock
 
-    held = hold_node_lock(config.resolve().parent)
-    try:
+    with NodeLock.hold(config.resolve().parent):
         found = load_config(config)
         vault = open_vault(found.storage, found.keys, found.seal)
         try:
             yield vault
         finally:
             vault.close()
-    finally:
-        os.close(held)

@@ -20,6 +20,7 @@ from typing import Final, NoReturn
 from quorate.clock import monotonic
 from quorate.node.identity import PASSPHRASE_VARIABLE
 from quorate.node.limits import PINNED_SECONDS
+from quorate.node.lock import NodeLock
 from quorate.node.node import Node
 from quorate.secret import Secret
 
@@ -83,9 +84,9 @@ def take_passphrase() -> Secret[str] | None:
     return None if found is None else Secret(found)
 
 
-def start_anew(passphrase: Secret[str] | None) -> NoReturn:
-    """Replace this process by one with the same command line."""
-    environment = dict(os.environ)
+def start_anew(passphrase: Secret[str] | None, lock: NodeLock) -> NoReturn:
+    """Replace this process by one with the same command line, which holds the node's lock in its turn."""
+    environment = {**os.environ, **lock.hand_on()}
     if passphrase is not None:
         environment[PASSPHRASE_VARIABLE] = passphrase.reveal()
     os.execve(sys.executable, sys.orig_argv, environment)  # noqa: S606 - no shell, our own command line

@@ -17,6 +17,7 @@ from quorate.node.committee import Committee
 from quorate.node.config import load_config
 from quorate.node.forgetting import Forgetting, start_anew, take_passphrase
 from quorate.node.identity import open_vault
+from quorate.node.lock import NodeLock
 from quorate.node.log import Log
 from quorate.node.node import Node
 from quorate.transport.channel import Channel
@@ -30,6 +31,11 @@ STARTUP_FAILURE: Final = 3
 
 def run(path: Path) -> None:
     """Serve the node of a configuration file until SIGTERM or SIGINT. Raises `BadConfig`, `Unavailable`."""
+    with NodeLock.hold(path.resolve().parent) as lock:
+        _serve(path, lock)
+
+
+def _serve(path: Path, lock: NodeLock) -> None:
     config = load_config(path)
     log = Log(config.name)
     passphrase = take_passphrase()
@@ -62,7 +68,7 @@ def run(path: Path) -> None:
     if not server.started:
         sys.exit(STARTUP_FAILURE)
     if forgetting.due:
-        start_anew(passphrase)
+        start_anew(passphrase, lock)
 
 
 class _Connector:

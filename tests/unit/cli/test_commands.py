@@ -9,7 +9,7 @@ import pytest
 
 from quorate.cli import failures
 from quorate.cli.explain import _MESSAGES, Explainer
-from quorate.cli.local_network import LocalNetwork, hold_node_lock, running_pid
+from quorate.cli.local_network import LocalNetwork
 from quorate.cli.sign_commands import _row, caip2, wei
 from quorate.cli.terminal import Progress, Terminal
 from quorate.cli.wallet_commands import _places
@@ -168,19 +168,6 @@ def test_a_result_is_one_json_document_or_lines(capsys: pytest.CaptureFixture[st
     assert json.loads(capsys.readouterr().out) == {"a": 1}
     Terminal().result({"a": 1}, "a line")
     assert capsys.readouterr().out == "a line\n"
-
-
-def test_a_node_holds_its_lock_while_it_lives_and_a_stale_file_misleads_nobody(tmp_path: Path) -> None:
-    import os
-
-    assert running_pid(tmp_path) is None
-    held = hold_node_lock(tmp_path)
-    assert running_pid(tmp_path) == os.getpid()
-    with pytest.raises(Unavailable, match="runs already"):
-        hold_node_lock(tmp_path)
-    os.close(held)
-    assert (tmp_path / "node.pid").read_text() == str(os.getpid())
-    assert running_pid(tmp_path) is None
 
 
 @pytest.mark.parametrize(("nodes", "degree"), [(0, 0), (31, 2), (5, 5), (3, -1)])

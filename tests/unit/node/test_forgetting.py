@@ -13,8 +13,10 @@ from pathlib import Path
 import pytest
 from tests.support.successions import renewal, reshare_by_hand
 
+from quorate.errors import Unavailable
 from quorate.node.forgetting import Forgetting, take_passphrase
 from quorate.node.identity import PASSPHRASE_VARIABLE
+from quorate.node.lock import NodeLock, running_pid
 from quorate.testing.committee import LocalCommittee
 
 
@@ -66,27 +68,45 @@ async def test_sessions_of_the_past_epoch_are_waited_for_but_not_for_ever(
     await asyncio.wait_for(watching, 5)
 
 
-def test_the_next_process_has_the_same_command_line_and_the_passphrase(
-    monkeypatch: pytest.MonkeyPatch,
+def test_the_next_process_has_the_same_command_line_the_passphrase_and_the_lock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     code = (
         "import os, sys\n"
+        "from pathlib import Path\n"
         "from quorate.node.forgetting import start_anew, take_passphrase\n"
+        "from quorate.node.lock import LOCK_VARIABLE, NodeLock\n"
         f"kept = take_passphrase(); found = os.environ.pop({PASSPHRASE_VARIABLE!r})\n"
+        "if 'AGAIN' in os.environ:\n"
+        "    input()  # the test looks whether the lock is held before anybody takes it over\n"
+        "lock = NodeLock.hold(Path(sys.argv[1]))\n"
+        "assert LOCK_VARIABLE not in os.environ\n"
         "print(os.getpid(), found, *sys.argv[1:], flush=True)\n"
         "if 'AGAIN' not in os.environ:\n"
         "    os.environ['AGAIN'] = '1'\n"
-        "    start_anew(kept)\n"
+        "    start_anew(kept, lock)\n"
+        "input()\n"
     )
-    ran = subprocess.run(
-        [sys.executable, "-c", code, "one", "two"],
+    with subprocess.Popen(
+        [sys.executable, "-c", code, str(tmp_path), "two"],
         env={**os.environ, PASSPHRASE_VARIABLE: "open sesame"},
-        capture_output=True,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
         text=True,
-        check=True,
-    )
-    first, second = ran.stdout.splitlines()
-    assert first == second
-    assert first.endswith("open sesame one two")
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        first = process.stdout.readline().strip()
+        assert first == f"{process.pid} open sesame {tmp_path} two"
+        assert running_pid(tmp_path) == process.pid
+        process.stdin.write("\n")
+        process.stdin.flush()
+        assert process.stdout.readline().strip() == first
+        assert running_pid(tmp_path) == process.pid
+        with pytest.raises(Unavailable, match="runs already"):
+            NodeLock.hold(tmp_path)
+        process.communicate("\n")
+    assert process.returncode == 0
+    assert running_pid(tmp_path) is None
     monkeypatch.delenv(PASSPHRASE_VARIABLE, raising=False)
     assert take_passphrase() is None
