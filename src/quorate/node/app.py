@@ -8,14 +8,13 @@ Resources are read with a proof of possession in the header ``Quorate-Proof`` (b
 from __future__ import annotations
 
 import base64
-import traceback
 from typing import Annotated, Any
 
 import msgspec
 from litestar import Litestar, MediaType, Request, Response, WebSocket, get, post, websocket
 from litestar.config.response_cache import ResponseCacheConfig
 from litestar.di import NamedDependency
-from litestar.exceptions import HTTPException, WebSocketDisconnect
+from litestar.exceptions import HTTPException
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.params import FromQuery, JSONBody
@@ -25,13 +24,12 @@ from quorate.account.pool import Ask, Claim, Offered, Votes
 from quorate.encoding import decode, encode
 from quorate.errors import Abort, LimitExceeded, Malformed, Missing, QuorateError, Refused, Unavailable
 from quorate.node.limits import MAX_BODY_BYTES, MAX_SUCCESSIONS
-from quorate.node.link_socket import links
+from quorate.node.mistakes import note_mistake
 from quorate.node.node import Node
 from quorate.node.operators import OPERATOR_HANDLERS
 from quorate.node.proofs import NONCE_HEADER, caller_of, from_base64
 from quorate.node.register_resource import register
-from quorate.transport.channel import ChannelClosed
-from quorate.transport.frames import MAX_FRAME_BYTES, Frame, read_frame
+from quorate.node.sockets import LinkEnd, SessionEnd
 from quorate.transport.reports import public_text
 
 
@@ -254,45 +252,20 @@ async def pool_claim(
     return _pool_answer(node, await node.worker(node.pool.vote, account, claim))
 
 
+@websocket("/v1/links")
+async def links(socket: WebSocket[Any, Any, Any], node: NamedDependency[Node]) -> None:
+    """Parcels of another node, until the connection breaks (docs/protocols/links.md)."""
+    await socket.accept()
+    await node.links.serve(LinkEnd(socket))
+
+
 @websocket("/v1/sessions")
 async def sessions(socket: WebSocket[Any, Any, Any], node: NamedDependency[Node]) -> None:
     """One session a connection, as frames (`quorate.transport.frames`)."""
     await socket.accept()
-    channel = _SocketChannel(socket)
+    channel = SessionEnd(socket)
     await node.serve(channel)
     await channel.close()
-
-
-class _SocketChannel:
-    """The server's end of a WebSocket."""
-
-    def __init__(self, socket: WebSocket[Any, Any, Any]) -> None:
-        self._socket = socket
-        self._closed = False
-
-    async def send(self, frame: Frame) -> None:
-        try:
-            await self._socket.send_bytes(encode(frame))
-        except (WebSocketDisconnect, RuntimeError) as error:
-            raise ChannelClosed(f"the connection is closed: {type(error).__name__}") from None
-
-    async def receive(self) -> Frame:
-        try:
-            data = await self._socket.receive_bytes()
-        except (WebSocketDisconnect, RuntimeError, KeyError):
-            self._closed = True
-            raise ChannelClosed("the other end has closed the connection") from None
-        if len(data) > MAX_FRAME_BYTES:
-            raise LimitExceeded(f"a frame of {len(data)} bytes, at most {MAX_FRAME_BYTES} are read")
-        return read_frame(data)
-
-    async def close(self) -> None:
-        if not self._closed:
-            self._closed = True
-            try:
-                await self._socket.close()
-            except (WebSocketDisconnect, RuntimeError):
-                return
 
 
 def make_app(node: Node) -> Litestar:
@@ -306,10 +279,7 @@ def make_app(node: Node) -> Litestar:
             return _explain(request, Malformed("the body is nested too deeply"))
         if isinstance(error, UnicodeDecodeError):
             return _explain(request, Malformed("the body is no UTF-8"))
-        # The place of a mistake in our code may be logged; its text may quote what the caller sent.
-        place = traceback.extract_tb(error.__traceback__)[-1:]
-        where = f"{place[0].name}:{place[0].lineno}" if place else ""
-        node.log("mistake", error=type(error).__name__, where=where)
+        note_mistake(node.log, node.metrics, error)
         return Response(ErrorBody("internal", "this node has made a mistake", "retry"), status_code=500)
 
     async def stop(_: Litestar) -> None:

@@ -18,8 +18,9 @@ from typing import Any, Final
 from quorate.account.committee import CommitteeRecord
 from quorate.entropy import Rng
 from quorate.errors import LocalError
-from quorate.node.log import LogFunction, place_of
+from quorate.node.log import LogFunction
 from quorate.node.metrics import Metrics
+from quorate.node.mistakes import note_mistake
 from quorate.transport.links import Dispatch, Intake, Introduction, Link, LinkPeer, Wire, answer, take_in
 from quorate.transport.links.dispatch import ANSWER_SECONDS
 from quorate.transport.links.intake import Handler
@@ -291,8 +292,7 @@ class Links:
     def _taken(self, peer: str, outcome: str, error: Exception | None) -> None:
         self._metrics.count("parcels_received", peer=peer, outcome=outcome)
         if outcome == "mistake" and error is not None:
-            self._metrics.count("mistakes")
-            self._log("mistake", error=type(error).__name__, where=place_of(error))
+            note_mistake(self._log, self._metrics, error)
 
 
 def link_peers(record: CommitteeRecord) -> list[LinkPeer]:

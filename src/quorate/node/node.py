@@ -45,8 +45,9 @@ from quorate.node.limits import (
     UPKEEP_SECONDS,
 )
 from quorate.node.links import ConnectLink, Links, link_peers
-from quorate.node.log import Log, LogFunction, place_of
+from quorate.node.log import Log, LogFunction
 from quorate.node.metrics import Metrics
+from quorate.node.mistakes import note_mistake, watch_tasks
 from quorate.node.offers.creation import FormOffer
 from quorate.node.offers.offer import Offer, Services
 from quorate.node.offers.refreshing import RefreshOffer, burn_interrupted
@@ -262,8 +263,7 @@ class Node:
         try:
             await host(channel, Connection(self), self.worker, first=HANDSHAKE_SECONDS)
         except Exception as error:  # noqa: BLE001 - one session's mistake ends nothing but that session
-            self.metrics.count("mistakes")
-            self.log("mistake", error=type(error).__name__, where=place_of(error))
+            note_mistake(self.log, self.metrics, error)
         finally:
             if task is not None:
                 self._connections.discard(task)
@@ -400,6 +400,7 @@ class Node:
 
     def start_background(self) -> None:
         """Begin to make instances ahead and to load the chains' libraries; returns at once."""
+        watch_tasks(self.log, self.metrics)
         self._in_background(asyncio.to_thread(self.chains.warm))
         if self._connect is not None:
             ahead, share = self.config.shards_ahead, self.config.background_cpu
@@ -452,5 +453,4 @@ class Node:
         self._background.discard(task)
         error = None if task.cancelled() else task.exception()
         if isinstance(error, Exception):
-            self.metrics.count("mistakes")
-            self.log("mistake", error=type(error).__name__, where=place_of(error))
+            note_mistake(self.log, self.metrics, error)

@@ -15,8 +15,9 @@ from quorate.encoding import decode, encode
 from quorate.entropy import Rng
 from quorate.errors import LocalError, Malformed, Missing, ProofRejected, QuorateError, Refused
 from quorate.node.links import Links
-from quorate.node.log import LogFunction, place_of
+from quorate.node.log import LogFunction
 from quorate.node.metrics import Metrics
+from quorate.node.mistakes import note_mistake
 from quorate.node.standing.live import HeldJournal, Live, SessionView
 from quorate.node.standing.protocol import StandingProtocol
 from quorate.node.standing.talk import TOPIC, Announce, Carry, Done, Help
@@ -237,9 +238,7 @@ class Steps:
             # As if it had never come: what was journaled stays true, and the object, which is broken, goes.
             self._stumbled[live.id, event.sender] += 1
             unit.stumbles = True
-            self._metrics.count("mistakes")
-            where = place_of(error)
-            self._log("mistake", error=type(error).__name__, where=where, session=live.id, peer=event.sender)
+            note_mistake(self._log, self._metrics, error, session=live.id, peer=event.sender)
 
     def _tick(self, live: Live, unit: Unit) -> None:
         """Step 13."""
