@@ -18,6 +18,8 @@ from quorate.clock import Clock, unix_time
 
 Field = int | float | bool | str | bytes | None
 
+_PACKAGE: Final = str(Path(__file__).parents[1])
+
 _WORD: Final = re.compile(r"[A-Za-z0-9_.:/\- ]{0,120}")
 
 
@@ -41,13 +43,15 @@ LogFunction = Callable[..., None]
 
 
 def place_of(error: BaseException) -> str:
-    """Where in our code an error began: a file and a line, never a value."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
+    """Where in our code an error began, or came out of somebody else's: a file and a line, never a value."""
+    trace, found = error.__traceback__, None
+    while trace is not None:
+        if found is None or trace.tb_frame.f_code.co_filename.startswith(_PACKAGE):
+            found = trace
         trace = trace.tb_next
-    if trace is None:
+    if found is None:
         return ""
-    return f"{Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}"
+    return f"{Path(found.tb_frame.f_code.co_filename).name}:{found.tb_lineno}"
 
 
 def _harmless(name: str, value: Field) -> int | float | bool | str | None:

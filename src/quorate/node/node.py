@@ -431,6 +431,7 @@ class Node:
         for task in self._background:
             task.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)
+        await self.pairs.close()
         if self._connections:
             await asyncio.wait(self._connections, timeout=CLOSING_SECONDS)
         for task in self._connections:

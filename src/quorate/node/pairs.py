@@ -193,6 +193,13 @@ class Pairs:
         # Shielded: a session that gives up must not end the setup that others wait for.
         await asyncio.shield(running)
 
+    async def close(self) -> None:
+        """Give up what is being made: nothing of it is kept before its end."""
+        running = list(self._making.values())
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+
     async def _make(self, peer: str, shard: int, open_setup: OpenSetup) -> None:
         for left in reversed(range(GENERATION_TRIES)):
             generation = await self._worker(self.next_generation, peer, shard)

@@ -7,7 +7,9 @@ import gc
 import io
 import json
 
-from quorate.node.log import Log
+import pytest
+
+from quorate.node.log import Log, place_of
 from quorate.node.metrics import Metrics
 from quorate.node.mistakes import note_mistake, watch_tasks
 
@@ -23,6 +25,17 @@ def test_a_mistake_is_told_by_its_kind_and_place_and_never_by_its_text() -> None
     assert line["where"].startswith("test_mistakes.py:")
     assert "secret" not in stream.getvalue()
     assert metrics.text() == "quorate_mistakes_total 1\n"
+
+
+def test_the_place_is_one_of_ours_when_somebody_elses_code_fails() -> None:
+    metrics = Metrics()
+    with pytest.raises(TypeError) as ours:
+        metrics.count([], 1)  # type: ignore[arg-type]
+    assert place_of(ours.value).startswith("metrics.py:")
+    with pytest.raises(ValueError, match="Expecting") as theirs:
+        json.loads("no JSON")
+    assert place_of(theirs.value).startswith("test_mistakes.py:")
+    assert place_of(ValueError()) == ""
 
 
 async def test_what_fails_where_nobody_looks_is_a_line_like_any_other() -> None:

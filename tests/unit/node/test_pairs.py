@@ -47,6 +47,29 @@ async def test_the_second_by_name_waits_and_names_the_other_when_it_does_not_com
     assert missing.value.parties == ("node1",)
 
 
+async def test_a_node_that_stops_gives_up_what_it_is_making(
+    committee: LocalCommittee, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else it would go on with a vault that is closed, after those who waited have gone."""
+    first = committee.nodes["node1"]
+    begun, ended = asyncio.Event(), asyncio.Event()
+
+    async def never(peer: str, shard: int, generation: int) -> None:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    waiting = asyncio.create_task(first.pairs.ensure("node2", 4, never))
+    await begun.wait()
+    waiting.cancel()
+    await asyncio.sleep(0)
+    assert not ended.is_set(), "others may wait for it too"
+    await first.pairs.close()
+    assert ended.is_set()
+
+
 async def test_a_frozen_instance_is_made_afresh_by_the_nodes_themselves(committee: LocalCommittee) -> None:
     first = committee.nodes["node1"]
     await first.ensure("node2", 0)

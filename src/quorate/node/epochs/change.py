@@ -244,6 +244,7 @@ class EpochChange:
                     self.means.log("change", outcome="trouble", error=type(error).__name__, text=str(error))
                     await asyncio.sleep(LOOK_SECONDS)
         finally:
+            self.farewells.close()
             self._loop = None
 
     async def advance(self) -> None:

@@ -306,9 +306,13 @@ class Driver:
 
     async def run(self) -> None:
         """Renew the committee when it is due and our turn, for as long as the task lives."""
-        while True:
-            await asyncio.sleep(SCHEDULE_SECONDS)
-            await self.look()
+        try:
+            while True:
+                await asyncio.sleep(SCHEDULE_SECONDS)
+                await self.look()
+        finally:
+            if self._driving is not None:
+                self._driving.cancel()  # a change that has been signed goes on without who led it
 
     async def look(self) -> bool:
         """Begin a renewal if it is our turn and enough nodes are up; gives whether one has begun."""

@@ -72,6 +72,11 @@ class Farewells:
         self._waiting.add(task)
         task.add_done_callback(self._waiting.discard)
 
+    def close(self) -> None:
+        """The node stops; the next process resumes."""
+        for task in self._waiting:
+            task.cancel()
+
     async def _dismiss(self, name: str) -> None:
         ends = monotonic() + LEFT_OUT_SECONDS
         while True:
