@@ -12,6 +12,7 @@ import os
 import shutil
 import sys
 import time
+import tomllib
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -82,7 +83,7 @@ def site(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Site]:
         "pool_target": max(4, wallets),
         "pool_batch": max(4, wallets),
         "pool_account_keys": 1000,
-        "restart_gap": 3.0 if wallets < 10 else 10.0,
+        "restart_gap": 1.0 if wallets < 10 else 10.0,
     }
     network = LocalNetwork(home, settings=settings)
     network.up(None, None, lambda _: None)
@@ -107,6 +108,7 @@ async def test_five_nodes_become_seven_while_wallets_sign(site: Site, tmp_path: 
             longest, signatures = max(longest, time.monotonic() - begun), signatures + 1
         outcome = await changing
         assert outcome["epoch"] == 1
+        assert_tuned_alike(site)
         assert (outcome["stopped"], len(outcome["nodes"])) == (["node1"], 7)
         assert signatures >= 2
         assert longest < LONGEST_SIGNATURE
@@ -173,6 +175,12 @@ async def changed(site: Site, *arguments: str) -> dict[str, object]:
     assert process.returncode == 0, out.decode() + err.decode()
     found: dict[str, object] = json.loads(out)
     return found
+
+
+def assert_tuned_alike(site: Site) -> None:
+    """Nodes that were made by the command have the settings of those that were there."""
+    found = [tomllib.loads((room / "node.toml").read_text()) for room in site.rooms().values()]
+    assert len({(one["restart_gap"], one["pool_target"], one["background_cpu"]) for one in found}) == 1
 
 
 async def all_started_anew(site: Site, names: tuple[str, ...]) -> None:

@@ -16,6 +16,7 @@ import socket
 import subprocess
 import sys
 import threading
+import tomllib
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
@@ -65,6 +66,9 @@ POOL_BATCH: Final = 32
 
 POOL_ACCOUNT_KEYS: Final = 256
 """New keys for one account in a day. On one's own machine nobody else is to be protected."""
+
+TUNED: Final = ("background_cpu", "pool_target", "pool_batch", "pool_account_keys", "restart_gap")
+"""Settings that a node made later takes over from those that are there."""
 
 STOP_SECONDS: Final = 10.0
 """Nodes give running sessions five seconds."""
@@ -197,9 +201,13 @@ class LocalNetwork:
         return found
 
     def add(self, count: int) -> list[NodeRow]:
-        """Make and start nodes that wait to be taken into the committee; gives them when they are ready."""
+        """Make and start nodes that wait to be taken into the committee; gives them when they are ready.
+
+        They are tuned like the first node that is there.
+        """
         with self._exclusive():
             network = Network.read(self._home.network_file)
+            self._settings = {**_tuned(self._directory(network.names[0])), **self._settings}
             taken = {path.name for path in self._home.network.glob("node*") if path.is_dir()}
             free = (f"node{number}" for number in itertools.count(1))
             names = list(itertools.islice((name for name in free if name not in taken), count))
@@ -342,6 +350,12 @@ class LocalNetwork:
             yield
         finally:
             os.close(descriptor)
+
+
+def _tuned(directory: Path) -> dict[str, int | float]:
+    """What an operator may have tuned in a node's configuration."""
+    values = tomllib.loads((directory / "node.toml").read_text())
+    return {name: values[name] for name in TUNED if name in values}
 
 
 def _finish_erasing(directory: Path) -> None:
