@@ -96,7 +96,7 @@ class Tag(StrEnum):
     VAULT_SCOPE = "vault/scope"
 
     # schemes
-    ECDSA_QUORUM = "ecdsa/quorum"
+    QUORUM = "schemes/quorum"
     ECDSA_SESSION = "ecdsa/session"
     ECDSA_PRESIGNATURE = "ecdsa/presignature"
     ECDSA_NONCE = "ecdsa/nonce"

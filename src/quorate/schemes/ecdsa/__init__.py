@@ -27,10 +27,10 @@ from quorate.schemes.ecdsa.online import (
 )
 from quorate.schemes.ecdsa.presign import presign
 from quorate.schemes.ecdsa.presignature import Derivation, Presignature, ReadyPresignature
-from quorate.schemes.ecdsa.quorum import Quorum, Signer
 from quorate.schemes.ecdsa.setup import SETUP, PairSetup, instance_payload, propose_setup, set_up, suite
 from quorate.schemes.ecdsa.sign import SIGN, sign
 from quorate.schemes.ecdsa.signature import Signature, verify
+from quorate.schemes.quorum import Quorum, Signer
 
 __all__ = [
     "ONLINE",

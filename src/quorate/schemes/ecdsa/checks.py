@@ -15,7 +15,7 @@ from quorate.primitives.commitment import commit, opens
 from quorate.primitives.tags import Tag
 from quorate.primitives.transcript import digest, scalar
 from quorate.schemes.ecdsa.presignature import Derivation
-from quorate.schemes.ecdsa.quorum import Quorum
+from quorate.schemes.quorum import Quorum
 from quorate.session import PartyId
 
 VERSION = b"1"

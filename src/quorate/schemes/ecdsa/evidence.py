@@ -14,8 +14,8 @@ from quorate.primitives import base_ot, vole
 from quorate.primitives.parameters import OTParameters
 from quorate.schemes.ecdsa import checks
 from quorate.schemes.ecdsa.messages import Commitment, Extension, Multiplication, Opening
-from quorate.schemes.ecdsa.quorum import Quorum
 from quorate.schemes.ecdsa.setup import Choice, Response, half_fits
+from quorate.schemes.quorum import Quorum
 from quorate.session import Message, PartyId, Path, PublicIdentity, echo
 from quorate.session.evidence import Finding, Offence
 

@@ -30,8 +30,8 @@ from quorate.schemes.ecdsa.checks import Products
 from quorate.schemes.ecdsa.faults import Disagreement, StaleSetup, Unattributable, suspect
 from quorate.schemes.ecdsa.messages import Commitment, Extension, Multiplication, Opening
 from quorate.schemes.ecdsa.presignature import Derivation, Presignature
-from quorate.schemes.ecdsa.quorum import Quorum, Signer
 from quorate.schemes.ecdsa.setup import PairSetup, suite
+from quorate.schemes.quorum import Quorum, Signer
 from quorate.secret import Secret
 from quorate.session import Party, PartyId, echo
 

@@ -17,9 +17,9 @@ from quorate.schemes.ecdsa.online import Request, sign_online
 from quorate.schemes.ecdsa.online import rules as online_rules
 from quorate.schemes.ecdsa.presign import presign
 from quorate.schemes.ecdsa.presignature import Derivation, ReadyPresignature
-from quorate.schemes.ecdsa.quorum import Signer
 from quorate.schemes.ecdsa.setup import PairSetup
 from quorate.schemes.ecdsa.signature import Signature
+from quorate.schemes.quorum import Signer
 from quorate.session import Declaration, Party, PartyId
 
 SIGN: Final = Declaration("ecdsa.sign", 1, *presign_rules(), *online_rules())

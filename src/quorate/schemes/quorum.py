@@ -64,7 +64,7 @@ class Quorum:
         ]
         for name, part in self.parts.items():
             fields += (name.encode(), part.to_bytes(), b"keeper" if name in self.keepers else b"")
-        return digest(Tag.ECDSA_QUORUM, *fields)
+        return digest(Tag.QUORUM, *fields)
 
 
 @dataclass(frozen=True, slots=True)
