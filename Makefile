@@ -1,7 +1,7 @@
 # Everything here needs python3 (3.11 or later) and make; each target brings .venv to the level it needs.
 #
 #   make demo       make a wallet, sign, see an EVM accept it      make check     format, lint, types, layers
-#   make test       the tests                                      make simulate  10,000 seeded schedules
+#   make test       the tests                                      make simulate  2,000 seeded schedules of each protocol
 #   make test-long  the tests that take minutes                    make bench     timings of the protocols
 #   make mutate     break each guard, see a test notice
 #   make lock       resolve the locks anew                         make clean     remove what the others made

@@ -20,7 +20,9 @@ from typing import Any, Final
 from quorate.clock import monotonic
 from quorate.testing.scenarios import SCENARIOS
 
-DEFAULT_COUNT: Final = 10_000
+DEFAULT_EACH: Final = 2_000
+"""Runs of each protocol, unless a number of all of them together is asked for."""
+
 CHUNK: Final = 25
 """Runs handed to a process at a time: small enough that cores finish together, large enough to be cheap."""
 
@@ -113,7 +115,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.seed is not None and options.count is None:
         return _replay(protocols, options.seed, options.json)
     begun = monotonic()
-    count = DEFAULT_COUNT if options.count is None else options.count
+    count = DEFAULT_EACH * len(protocols) if options.count is None else options.count
     tallies, failure = simulate(protocols, count, options.seed or 0, options.workers)
     seconds = monotonic() - begun
     if options.json:
@@ -174,7 +176,9 @@ def _as_data(tallies: dict[str, Tally], failure: Failure | None, seconds: float)
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m quorate.testing.simulate", description=__doc__)
     parser.add_argument("--protocol", choices=["all", *SCENARIOS], default="all")
-    parser.add_argument("--count", type=int, help=f"how many runs (default {DEFAULT_COUNT})")
+    parser.add_argument(
+        "--count", type=int, help=f"how many runs in all (default: {DEFAULT_EACH} of each protocol)"
+    )
     parser.add_argument(
         "--seed", type=int, help="the first seed; alone, plays this one run and shows its end"
     )
