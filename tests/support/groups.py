@@ -6,6 +6,7 @@ import pytest
 from tests.support.edwards import PURE_ED25519
 
 from quorate.groups import ED25519, SECP256K1, Group, Point
+from quorate.groups.bls12381 import BLS12381_G1, BLS12381_G2
 from quorate.groups.pure import PURE_SECP256K1
 from quorate.groups.secp256k1 import Secp256k1Group, coincurve_backend
 from quorate.groups.toy import TOY_GROUP
@@ -22,6 +23,8 @@ GROUPS: dict[str, Callable[[], Group]] = {
     "secp256k1 in Python": lambda: PURE_SECP256K1,
     "ed25519": lambda: ED25519,
     "ed25519 in Python": lambda: PURE_ED25519,
+    "bls12381g1": lambda: BLS12381_G1,
+    "bls12381g2": lambda: BLS12381_G2,
     "toy": lambda: TOY_GROUP,
 }
 
