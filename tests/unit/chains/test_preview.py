@@ -13,7 +13,7 @@ from tests.chains.keys import LocalKey
 from quorate.chains import Chains, Level, Risk
 from quorate.chains.ethereum import requests
 from quorate.chains.ethereum.calls import KNOWN, PRACTICALLY_UNLIMITED, decode_call
-from quorate.chains.ethereum.preview import MAX_MESSAGE_LINES
+from quorate.chains.sheet import MAX_MESSAGE_LINES
 
 CHAINS = Chains()
 KEY = LocalKey(b"\x11" * 32)

@@ -21,6 +21,7 @@ from quorate.chains.ethereum.transaction import (
 )
 from quorate.chains.ethereum.typed_data import TypedData, from_body
 from quorate.chains.ethereum.typed_preview import show_typed_data
+from quorate.chains.sheet import Sheet, show_message
 from quorate.errors import Malformed, Refused
 
 TRANSACTION: Final = "transaction"
@@ -57,7 +58,7 @@ class Ethereum(Family):
         read = _READERS.get(request.kind)
         if read is None:
             raise Malformed(f"request: unknown kind; this family knows {', '.join(_READERS)}")
-        sheet = show.Sheet(chain, account)
+        sheet = Sheet(chain, account)
         content, digest = read(sheet, request.body, expected)
         return Decoded(
             payload=payload,
@@ -97,7 +98,7 @@ def _account(request: Request, key: bytes) -> str:
     return account
 
 
-def _read_transaction(sheet: show.Sheet, body: bytes, expected: int) -> tuple[Transaction, bytes]:
+def _read_transaction(sheet: Sheet, body: bytes, expected: int) -> tuple[Transaction, bytes]:
     transaction = parse_preimage(body)
     if transaction.chain_id != expected:
         raise _mismatch("the transaction", transaction.chain_id, expected)
@@ -106,15 +107,15 @@ def _read_transaction(sheet: show.Sheet, body: bytes, expected: int) -> tuple[Tr
     return transaction, digest
 
 
-def _read_message(sheet: show.Sheet, body: bytes, expected: int) -> tuple[bytes, bytes]:
+def _read_message(sheet: Sheet, body: bytes, expected: int) -> tuple[bytes, bytes]:
     load()
     from eth_account.messages import _hash_eip191_message, encode_defunct
 
-    show.show_message(sheet, body)
+    show_message(sheet, body)
     return body, bytes(_hash_eip191_message(encode_defunct(primitive=body)))
 
 
-def _read_typed_data(sheet: show.Sheet, body: bytes, expected: int) -> tuple[TypedData, bytes]:
+def _read_typed_data(sheet: Sheet, body: bytes, expected: int) -> tuple[TypedData, bytes]:
     data = from_body(body)
     if data.chain_id not in (None, expected):
         raise _mismatch("the typed data's domain", data.chain_id, expected)
@@ -123,7 +124,7 @@ def _read_typed_data(sheet: show.Sheet, body: bytes, expected: int) -> tuple[Typ
     return data, digest
 
 
-def _read_authorization(sheet: show.Sheet, body: bytes, expected: int) -> tuple[Authorization, bytes]:
+def _read_authorization(sheet: Sheet, body: bytes, expected: int) -> tuple[Authorization, bytes]:
     authorization = parse_authorization(body)
     if authorization.chain_id == 0:
         raise every_chain()
@@ -144,7 +145,7 @@ def _authorization_digest(authorization: Authorization) -> bytes:
     return theirs
 
 
-def _read_blind(sheet: show.Sheet, body: bytes, expected: int) -> tuple[bytes, bytes]:
+def _read_blind(sheet: Sheet, body: bytes, expected: int) -> tuple[bytes, bytes]:
     if len(body) != 32:
         raise Malformed(f"digest: {len(body)} bytes instead of 32")
     show.show_blind(sheet, body)
@@ -191,7 +192,7 @@ def _details(parts: Parts, v: int) -> Mapping[str, str | int]:
     return {"r": hex(parts.r), "s": hex(parts.s), "v": v, "yParity": parts.y_parity}
 
 
-_READERS: Final[Mapping[str, Callable[[show.Sheet, bytes, int], tuple[Any, bytes]]]] = {
+_READERS: Final[Mapping[str, Callable[[Sheet, bytes, int], tuple[Any, bytes]]]] = {
     TRANSACTION: _read_transaction,
     MESSAGE: _read_message,
     TYPED_DATA: _read_typed_data,

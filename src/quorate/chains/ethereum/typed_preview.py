@@ -9,8 +9,9 @@ from __future__ import annotations
 from typing import Any
 
 from quorate.chains.chain import Level, Risk
-from quorate.chains.ethereum.preview import Sheet, show_spender
+from quorate.chains.ethereum.preview import show_spender
 from quorate.chains.ethereum.typed_data import TypedData
+from quorate.chains.sheet import Sheet
 from quorate.chains.text import MAX_TEXT, plain
 
 
