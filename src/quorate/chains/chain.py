@@ -28,6 +28,7 @@ import msgspec
 from quorate.chains.text import decimal
 from quorate.encoding import Canonical, decode, encode
 from quorate.errors import LocalError, Malformed, Refused
+from quorate.schemes.derivation.path import parse_path
 
 MAX_PAYLOAD_BYTES: Final = 1 << 17
 """One request. 128 KiB is what Ethereum's nodes relay as one transaction; a session carries twice as much."""
@@ -47,7 +48,8 @@ class Request(Canonical):
     """The envelope all families share; its encoding is the payload of a signing session.
 
     `chain` is a CAIP-2 id, `account` the address as the chain writes it (together CAIP-10), `kind` and `body`
-    belong to the family.
+    belong to the family. `path` says which key of the wallet signs: empty for the wallet's own, ``0/7`` for a
+    derived account (docs/derivation.md). `account` is the address of *that* key.
     """
 
     version: Literal[1]
@@ -55,6 +57,10 @@ class Request(Canonical):
     account: Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
     kind: Annotated[str, msgspec.Meta(min_length=1, max_length=32)]
     body: Annotated[bytes, msgspec.Meta(max_length=MAX_PAYLOAD_BYTES)]
+    path: str = ""
+
+    def __post_init__(self) -> None:
+        parse_path(self.path)
 
     def to_payload(self) -> bytes:
         """The canonical bytes. Raises `LimitExceeded` where `from_payload` would."""
@@ -206,12 +212,14 @@ class Preview:
 class Digest:
     """One value for a signing scheme: a 32-byte hash for ECDSA and BIP 340, the whole message for EdDSA.
 
-    A transaction with several inputs has several of them.
+    A transaction with several inputs has several of them. `x_only_tweak` is the 32-byte tweak of a taproot
+    output (BIP 341), or empty: the key that signs is then the tweaked one.
     """
 
     value: bytes
     scheme: str
     group: str
+    x_only_tweak: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)

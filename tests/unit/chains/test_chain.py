@@ -19,24 +19,38 @@ KEY = LocalKey(b"\x11" * 32)
 def test_a_request_survives_its_encoding() -> None:
     request = Request(1, "eip155:1", KEY.address, "message", b"hello")
     assert Request.from_payload(request.to_payload()) == request
+    child = Request(1, "eip155:1", KEY.address, "message", b"hello", "0/7")
+    assert Request.from_payload(child.to_payload()) == child
+    assert child.to_payload() != request.to_payload()
 
 
 @pytest.mark.parametrize(
     "request_",
     [
-        (2, "eip155:1", "a", "message", b""),
-        (1, "", "a", "message", b""),
-        (1, "e" * 65, "a", "message", b""),
-        (1, "eip155:1", "", "message", b""),
-        (1, "eip155:1", "a", "", b""),
+        (2, "eip155:1", "a", "message", b"", ""),
+        (1, "", "a", "message", b"", ""),
+        (1, "e" * 65, "a", "message", b"", ""),
+        (1, "eip155:1", "", "message", b"", ""),
+        (1, "eip155:1", "a", "", b"", ""),
         (1, "eip155:1", "a", "message"),
+        (1, "eip155:1", "a", "message", b""),
         (1, "eip155:1", "a", "message", b"", b""),
-        (1, "eip155:1", "a", "message", "text"),
+        (1, "eip155:1", "a", "message", b"", "", ""),
+        (1, "eip155:1", "a", "message", "text", ""),
+        (1, "eip155:1", "a", "message", b"", "0/"),
+        (1, "eip155:1", "a", "message", b"", "0'"),
+        (1, "eip155:1", "a", "message", b"", "2147483648"),
     ],
 )
 def test_a_request_of_another_shape_is_malformed(request_: tuple[object, ...]) -> None:
     with pytest.raises(Malformed):
         Request.from_payload(encode(request_))
+
+
+def test_a_path_deeper_than_eight_levels_is_not_read() -> None:
+    Request.from_payload(encode((1, "eip155:1", "a", "message", b"", "/".join("12345678"))))
+    with pytest.raises(LimitExceeded):
+        Request.from_payload(encode((1, "eip155:1", "a", "message", b"", "/".join("123456789"))))
 
 
 def test_a_request_above_the_limit_is_not_read_and_not_made() -> None:
