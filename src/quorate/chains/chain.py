@@ -167,6 +167,12 @@ class Risk(StrEnum):
     """Not text, or a hash in disguise."""
     HIGH_FEE = "high-fee"
     """The fee may exceed the amount sent."""
+    OWNERSHIP = "ownership"
+    """Another key or program will control an account of this wallet, or may do so too."""
+    ACCOUNT_DELETION = "account-deletion"
+    """An account of this wallet ceases to exist."""
+    UNRESOLVED = "unresolved"
+    """Names an account by a place on the chain, so that only the chain can tell which it is."""
 
 
 @dataclass(frozen=True, slots=True)
