@@ -283,6 +283,16 @@ class Family(ABC):
     def address(self, public_key: Any) -> str:
         """The account of a public key (its bytes, or a point of `quorate.groups`), as the chain writes it."""
 
+    def address_on(self, caip2: str, public_key: Any) -> str:
+        """The same on one chain, for families that write one key differently on each. Raises `Refused` for
+        a chain without a row."""
+        return self.address(public_key)
+
+    def addresses(self, public_key: Any, caip2: str = "") -> Mapping[str, str]:
+        """Every account of a key by its kind, the default one first, on a chain or where `address` is.
+        `decode` takes any of them as `Request.account`."""
+        return {"account": self.address_on(caip2, public_key) if caip2 else self.address(public_key)}
+
     @abstractmethod
     def decode(self, payload: bytes, public_key: Any) -> Decoded:
         """Parse and judge one payload for the wallet of `public_key`. Raises `Malformed` or `Refused`

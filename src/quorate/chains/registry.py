@@ -6,7 +6,7 @@ imported when a payload first names it. The name decides, so that no family is l
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from threading import Lock
 from typing import Any, Final
 
@@ -35,7 +35,11 @@ class Chains:
 
     def address(self, caip2: str, public_key: Any) -> str:
         """The account of a public key on a chain."""
-        return self.family(caip2).address(public_key)
+        return self.family(caip2).address_on(caip2, public_key)
+
+    def addresses(self, caip2: str, public_key: Any) -> Mapping[str, str]:
+        """Every account of a public key on a chain, by its kind; the one of `address` first."""
+        return self.family(caip2).addresses(public_key, caip2)
 
     def chain(self, caip2: str) -> Chain:
         """The row of a chain. `Refused` with code ``unknown-chain`` when there is none."""

@@ -79,6 +79,12 @@ def test_the_well_known_chains_are_there_without_configuration(caip2: str) -> No
     assert row.decimals == 18
 
 
+def test_a_family_with_one_kind_of_account_lists_that_one() -> None:
+    chains = Chains()
+    assert chains.addresses("eip155:1", KEY.public_key) == {"account": KEY.address}
+    assert chains.family("eip155:1").addresses(KEY.public_key) == {"account": KEY.address}
+
+
 @pytest.mark.parametrize("caip2", ["eip155:5", "cosmos:hub", "eip155", ""])
 def test_a_chain_without_a_row_is_refused_by_name(caip2: str) -> None:
     with pytest.raises(Refused, match="add a row") as caught:
