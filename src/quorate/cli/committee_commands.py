@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import threading
-import urllib.error
-import urllib.request
 from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
 import msgspec
 import typer
 
+from quorate.cli.http import ask
 from quorate.cli.terminal import Progress, Terminal
+from quorate.errors import Missing, Refused
 
 committee_app = typer.Typer(
     name="committee",
@@ -82,7 +82,6 @@ def refill(
 ) -> None:
     """Make keys for new wallets now, up to what the nodes keep ahead."""
     from quorate.clock import monotonic
-    from quorate.errors import Missing
 
     terminal = Terminal(as_json)
     with terminal.progress("asking the nodes for keys") as progress:
@@ -119,12 +118,11 @@ def _look(*, refill: bool = False) -> tuple[list[_Seen], int]:
 
 
 def _ask(url: str, *, refill: bool) -> _Pool | None:
-    path = f"{url.rstrip('/')}/v1/pool" + ("/refill" if refill else "")
-    request = urllib.request.Request(path, method="POST" if refill else "GET")  # noqa: S310 - our own URL
+    path, method = ("/v1/pool/refill", "POST") if refill else ("/v1/pool", "GET")
     try:
-        with urllib.request.urlopen(request, timeout=ANSWER_SECONDS) as response:  # noqa: S310
-            return msgspec.json.decode(response.read(1 << 20), type=_Pool)
-    except (urllib.error.URLError, OSError, ValueError):
+        answer = ask(url.rstrip("/") + path, method=method, seconds=ANSWER_SECONDS)
+        return msgspec.json.decode(answer, type=_Pool)
+    except (Missing, Refused, ValueError):
         return None
 
 

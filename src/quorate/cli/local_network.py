@@ -17,8 +17,6 @@ import subprocess
 import sys
 import threading
 import tomllib
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,12 +26,13 @@ from typing import IO, Final
 import msgspec
 
 from quorate.chains import Chain, ChainRow
+from quorate.cli.http import ask
 from quorate.clock import monotonic
 from quorate.device.home import Home
 from quorate.device.login import read_login_key
 from quorate.device.network import Network, NodeRow
 from quorate.entropy import Rng, system_rng
-from quorate.errors import Malformed, Unavailable
+from quorate.errors import Malformed, Missing, Refused, Unavailable
 from quorate.node.lock import running_pid
 from quorate.session import KeyPair
 from quorate.sharing.quorums import Quorums
@@ -393,10 +392,10 @@ def _is_free(port: int) -> bool:
 def is_ready(url: str, seconds: float = 1.0) -> bool:
     """Whether a node takes sessions now."""
     try:
-        with urllib.request.urlopen(f"{url}/v1/ready", timeout=seconds) as response:  # noqa: S310 - our own URL
-            return bool(response.status == 200)
-    except (urllib.error.URLError, OSError, ValueError):
+        ask(f"{url}/v1/ready", seconds=seconds)
+    except (Missing, Refused):
         return False
+    return True
 
 
 def _child(

@@ -8,25 +8,18 @@ from __future__ import annotations
 
 import base64
 import binascii
-import urllib.error
-import urllib.request
 from collections.abc import Iterable
-from typing import Final
 
 import msgspec
 
 from quorate.account.committee import Activation, CommitteeRecord, Succession, verify_chain
+from quorate.cli.http import ask
 from quorate.device.network import Network
 from quorate.encoding import decode, encode
-from quorate.errors import LocalError, Malformed, Missing, Refused
+from quorate.errors import LocalError, Malformed, Missing
 from quorate.identity import prove_request
 from quorate.node.epochs.talk import Plan, Planned
 from quorate.session import KeyPair, PublicKeys
-
-ANSWER_SECONDS: Final = 10.0
-"""For one node's answer; busy ones take a moment."""
-
-MAX_ANSWER_BYTES: Final = 1 << 22
 
 
 class ChangeSeen(msgspec.Struct, frozen=True):
@@ -49,11 +42,6 @@ class _Chain(msgspec.Struct, frozen=True):
     activation: str = ""
 
 
-class _Answer(msgspec.Struct, frozen=True):
-    code: str = "http"
-    message: str = "no explanation"
-
-
 class _Challenge(msgspec.Struct, frozen=True):
     nonce: str
 
@@ -70,7 +58,7 @@ class Operator:
         known = self.network
         for row in known.nodes.values():
             try:
-                told = msgspec.json.decode(_get(f"{row.url}/v1/committee?since={known.epoch}"), type=_Chain)
+                told = msgspec.json.decode(ask(f"{row.url}/v1/committee?since={known.epoch}"), type=_Chain)
                 chain = [decode(Succession, base64.b64decode(one)) for one in told.successions]
                 if not chain:
                     continue
@@ -94,7 +82,7 @@ class Operator:
     def progress(self, url: str) -> ChangeSeen:
         """How far a node has come. Raises `Missing`."""
         try:
-            return msgspec.json.decode(_get(f"{url}/v1/committee/change"), type=ChangeSeen)
+            return msgspec.json.decode(ask(f"{url}/v1/committee/change"), type=ChangeSeen)
         except ValueError:
             raise Missing(f"{url} answers with something else", parties=[url], needed=1) from None
 
@@ -102,13 +90,13 @@ class Operator:
         row, identity = self.network.nodes[name], self.network.identities[name]
         text = "" if plan is None else base64.b64encode(encode(plan)).decode()
         body = msgspec.json.encode({"plan": text})
-        nonce = bytes.fromhex(msgspec.json.decode(_get(f"{row.url}/v1/challenge"), type=_Challenge).nonce)
+        nonce = bytes.fromhex(msgspec.json.decode(ask(f"{row.url}/v1/challenge"), type=_Challenge).nonce)
         proof = prove_request(self._key, b"operator", identity, "POST", path, body, nonce)
         headers = {
             "Content-Type": "application/json",
             "Quorate-Operator": base64.b64encode(proof).decode(),
         }
-        _send(urllib.request.Request(row.url + path, data=body, headers=headers, method="POST"), name)  # noqa: S310
+        ask(row.url + path, name=name, method="POST", body=body, headers=headers)
 
 
 def plan_of(record: CommitteeRecord) -> Plan:
@@ -122,26 +110,3 @@ def planned(name: str, url: str, identity: str) -> Planned:
         return Planned(name, url, PublicKeys.from_bytes(bytes.fromhex(identity)).verifying)
     except ValueError:
         raise Malformed(f"identity of {name}: not hexadecimal") from None
-
-
-def _get(url: str) -> bytes:
-    return _send(urllib.request.Request(url), url)  # noqa: S310 - our own network's
-
-
-def _send(request: urllib.request.Request, name: str) -> bytes:
-    try:
-        with urllib.request.urlopen(request, timeout=ANSWER_SECONDS) as response:  # noqa: S310
-            data: bytes = response.read(MAX_ANSWER_BYTES)
-            return data
-    except urllib.error.HTTPError as error:
-        raise _explained(name, error.read(1 << 16)) from None
-    except (urllib.error.URLError, OSError) as error:
-        raise Missing(f"{name} cannot be reached: {type(error).__name__}", parties=[name], needed=1) from None
-
-
-def _explained(name: str, data: bytes) -> Refused:
-    try:
-        answer = msgspec.json.decode(data, type=_Answer)
-    except ValueError:
-        answer = _Answer()
-    return Refused(f"{name}: {answer.message[:512]}", code=answer.code[:64], parties=[name])

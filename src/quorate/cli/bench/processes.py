@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import json
 import tempfile
-import urllib.request
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import Any
 from quorate.account.authority import Evidence, make_entry, record_of
 from quorate.account.register import Entry
 from quorate.account.register.procedures import write
+from quorate.cli import http
 from quorate.cli.bench.harness import require
 from quorate.cli.bench.report import Figures, WaitFigures, observed, percentile, waits
 from quorate.cli.local_network import LocalNetwork
@@ -203,9 +203,8 @@ async def _levels(home: Path) -> dict[str, list[dict[str, Any]]]:
     network = Network.read(Home(home).network_file)
 
     def ask(url: str) -> list[dict[str, Any]]:
-        with urllib.request.urlopen(f"{url}/v1/pool", timeout=10) as response:  # noqa: S310  our own URL
-            levels: list[dict[str, Any]] = json.load(response)["levels"]
-            return levels
+        levels: list[dict[str, Any]] = json.loads(http.ask(f"{url}/v1/pool"))["levels"]
+        return levels
 
     return {name: await asyncio.to_thread(ask, row.url) for name, row in network.nodes.items()}
 
