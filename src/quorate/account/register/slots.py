@@ -3,9 +3,9 @@
 E signatures over one value are its certificate; any two such sets share an honest node, so there is at most
 one certified value. There are no views: a slot on which votes are split is dead, and nobody has to prove it.
 Meant for pool index to account, pool key to request, hash of a login token to session key; in this version
-the pool counts votes by its own rules (`quorate.account.pool`), and only the simulator plays these. When the committee
-changes, a new member closes a slot to everybody but the holder that any of its E FINALs names, and to all if
-two differ (`inherit`); certificates of old committees stay valid.
+the pool counts votes by its own rules (`quorate.account.pool`), and only the simulator plays these. When the
+committee changes, a new member closes a slot to everybody but the holder that any of its E FINALs names, and
+to all if two differ (`inherit`); certificates of old committees stay valid.
 """
 
 from __future__ import annotations
