@@ -1,13 +1,14 @@
 """The contract of every group, on random elements."""
 
+import fastecdsa.curve
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.support.edwards import PURE_ED25519
-from tests.support.groups import GROUPS, point
+from tests.support.groups import FAST_STARK, GROUPS, point
 
 from quorate.errors import Malformed
-from quorate.groups import ED25519, SECP256K1, Group
+from quorate.groups import ED25519, SECP256K1, Group, group_named
 from quorate.groups.pure import PURE_SECP256K1
 
 quick = settings(max_examples=25, deadline=None)
@@ -97,6 +98,26 @@ def test_scalars_form_a_field_and_survive_their_encoding(group: Group, a: int, b
 
 
 ORACLES = {"secp256k1": (SECP256K1, PURE_SECP256K1), "ed25519": (ED25519, PURE_ED25519)}
+
+
+# of fastecdsa, whose points are of any curve
+OTHER_LIBRARY = {"p256": fastecdsa.curve.P256, "stark": FAST_STARK}
+
+
+@pytest.mark.parametrize("name", OTHER_LIBRARY)
+@slow
+@given(a=scalars, b=integers)
+def test_a_curve_of_ours_agrees_with_another_library(name: str, a: int, b: int) -> None:
+    group, base = group_named(name), OTHER_LIBRARY[name].G
+    a, b = a % group.order, b % group.order
+    ours, theirs = point(group, a), base * a
+    if a == 0 or b in (0, group.order - 1):
+        return
+    assert group.x_coordinate(ours) == theirs.x
+    assert ours.to_bytes()[0] & 1 == theirs.y & 1
+    sums = (ours.multiply(group.scalar(b)) + ours, group.combination([ours, ours], [b, 1]))
+    expected = theirs * b + theirs
+    assert {(group.x_coordinate(s), s.to_bytes()[0] & 1) for s in sums} == {(expected.x, expected.y & 1)}
 
 
 @pytest.mark.parametrize("name", ORACLES)

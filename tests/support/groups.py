@@ -2,14 +2,21 @@
 
 from collections.abc import Callable
 
+import fastecdsa.curve
 import pytest
 from tests.support.edwards import PURE_ED25519
 
 from quorate.groups import ED25519, SECP256K1, Group, Point
 from quorate.groups.bls12381 import BLS12381_G1, BLS12381_G2
+from quorate.groups.integers import lucas_v
+from quorate.groups.p256 import P256, P256Group
 from quorate.groups.pure import PURE_SECP256K1
 from quorate.groups.secp256k1 import Secp256k1Group, coincurve_backend
+from quorate.groups.stark import FIELD, GENERATOR, ORDER, STARK, B, StarkGroup
 from quorate.groups.toy import TOY_GROUP
+
+FAST_STARK = fastecdsa.curve.Curve("stark", FIELD, 1, B, ORDER, *GENERATOR)
+"""The STARK curve in another library."""
 
 
 def _coincurve() -> Group:
@@ -25,6 +32,10 @@ GROUPS: dict[str, Callable[[], Group]] = {
     "ed25519 in Python": lambda: PURE_ED25519,
     "bls12381g1": lambda: BLS12381_G1,
     "bls12381g2": lambda: BLS12381_G2,
+    "p256": lambda: P256,
+    "p256 without gmpy2": lambda: P256Group(int, lucas_v),
+    "stark": lambda: STARK,
+    "stark without gmpy2": lambda: StarkGroup(int, lucas_v),
     "toy": lambda: TOY_GROUP,
 }
 

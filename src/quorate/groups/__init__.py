@@ -4,6 +4,8 @@
 - `secp256k1`: the product curve, on libsecp256k1. `buckets`: sums of many weighted points on it.
 - `ed25519`: the prime-order subgroup of edwards25519, on libsodium.
 - `bls12381`: G1 and G2 of BLS12-381 and their pairing, on arkworks.
+- `p256`: secret scalars on OpenSSL. `stark`: Starknet's curve, **not constant time**.
+- `weierstrass`: the public arithmetic of those two; `integers`: gmpy2 or Python.
 - `pure`: any short Weierstrass curve in Python; the tests' oracle, and how to add a curve.
 - `toy`: a 61-bit group for the simulator.
 - `registry`: groups by name. `fields`: points and scalars in messages.

@@ -23,6 +23,8 @@ ENTRY_POINTS: Final = "quorate.groups"
 _OURS: Final = {
     "secp256k1": ("quorate.groups.secp256k1", "SECP256K1"),
     "ed25519": ("quorate.groups.ed25519", "ED25519"),
+    "p256": ("quorate.groups.p256", "P256"),
+    "stark": ("quorate.groups.stark", "STARK"),
     "bls12381g1": ("quorate.groups.bls12381", "BLS12381_G1"),
     "bls12381g2": ("quorate.groups.bls12381", "BLS12381_G2"),
 }
