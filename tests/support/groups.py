@@ -11,6 +11,7 @@ from quorate.groups.bls12381 import BLS12381_G1, BLS12381_G2
 from quorate.groups.integers import lucas_v
 from quorate.groups.p256 import P256, P256Group
 from quorate.groups.pure import PURE_SECP256K1
+from quorate.groups.ristretto255 import RISTRETTO255
 from quorate.groups.secp256k1 import Secp256k1Group, coincurve_backend
 from quorate.groups.stark import FIELD, GENERATOR, ORDER, STARK, B, StarkGroup
 from quorate.groups.toy import TOY_GROUP
@@ -32,6 +33,7 @@ GROUPS: dict[str, Callable[[], Group]] = {
     "ed25519 in Python": lambda: PURE_ED25519,
     "bls12381g1": lambda: BLS12381_G1,
     "bls12381g2": lambda: BLS12381_G2,
+    "ristretto255": lambda: RISTRETTO255,
     "p256": lambda: P256,
     "p256 without gmpy2": lambda: P256Group(int, lucas_v),
     "stark": lambda: STARK,

@@ -3,6 +3,7 @@
 - `group`: `Group`, `Point`, `Scalar`, what every backend owes.
 - `secp256k1`: the product curve, on libsecp256k1. `buckets`: sums of many weighted points on it.
 - `ed25519`: the prime-order subgroup of edwards25519, on libsodium.
+- `ristretto255`: the group of prime order above the same curve, on libsodium through rbcl.
 - `bls12381`: G1 and G2 of BLS12-381 and their pairing, on arkworks.
 - `p256`: secret scalars on OpenSSL. `stark`: Starknet's curve, **not constant time**.
 - `weierstrass`: the public arithmetic of those two; `integers`: gmpy2 or Python.

@@ -23,6 +23,7 @@ ENTRY_POINTS: Final = "quorate.groups"
 _OURS: Final = {
     "secp256k1": ("quorate.groups.secp256k1", "SECP256K1"),
     "ed25519": ("quorate.groups.ed25519", "ED25519"),
+    "ristretto255": ("quorate.groups.ristretto255", "RISTRETTO255"),
     "p256": ("quorate.groups.p256", "P256"),
     "stark": ("quorate.groups.stark", "STARK"),
     "bls12381g1": ("quorate.groups.bls12381", "BLS12381_G1"),

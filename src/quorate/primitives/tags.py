@@ -115,6 +115,14 @@ class Tag(StrEnum):
     ECDSA_SETUP_SEED = "ecdsa/setup-seed"
     ECDSA_SETUP_FINGERPRINT = "ecdsa/setup-fingerprint"
     ECDSA_SETUP_CONFIRMATION = "ecdsa/setup-confirmation"
+    SCHNORR_SESSION = "schnorr/session"
+    SCHNORR_PREPARED = "schnorr/prepared"
+    SCHNORR_LIST = "schnorr/list"
+    SCHNORR_MESSAGE = "schnorr/message"
+    SCHNORR_REQUEST = "schnorr/request"
+    SCHNORR_CONTEXT = "schnorr/context"
+    SCHNORR_USE = "schnorr/use"
+    BLS_CONTEXT = "bls/context"
 
     # account
     SHARD = "account/shard"

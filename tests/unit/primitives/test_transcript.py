@@ -25,6 +25,7 @@ MAY_HASH = {
     "groups/group.py": "hash-to-point, below transcripts; the test of candidates holds it to their bytes",
     "primitives/transcript.py": "the transcript itself",
     "primitives/kdf.py": "HKDF for the two kinds of boxes, as RFC 5869 and RFC 9180 fix it",
+    "schemes/schnorr/hashing.py": "hashes that RFC 9591 and BIP 340 fix, for verifiers that are not ours",
     "primitives/bits.py": "kernels of the OT extension; seeds and keys come from transcripts",
 }
 

@@ -2,25 +2,18 @@
 
 The reactions to each check are the table of docs/protocols/ecdsa.md. Three kinds: what signed messages show
 is `Blame`; what only the two ends of a pair can see is `Suspicion`, leak-bearing if the OT extension failed;
-and there remain the cases below, in which nobody can be named.
+and there remain the cases below and in `quorate.schemes.faults`, in which nobody can be named.
 """
 
 from __future__ import annotations
 
 from typing import NoReturn
 
-from quorate.errors import Abort, CheckFailed, Malformed, Remedy
+from quorate.errors import CheckFailed, Malformed
+from quorate.schemes.faults import Disagreement, Unattributable
 from quorate.session import Party, PartyId
 
-
-class Disagreement(Abort):
-    """Two parties came with different records of the key, or out of a setup with different results.
-
-    A bug, a version skew, a restored copy; noticed before any check that could cost the pair something.
-    Nobody is accused. Compare the records, and try again.
-    """
-
-    remedy = Remedy.RETRY
+__all__ = ["Disagreement", "StaleSetup", "Unattributable", "suspect"]
 
 
 class StaleSetup(Disagreement):
@@ -28,15 +21,6 @@ class StaleSetup(Disagreement):
 
     A fresh setup of the pair is the way on.
     """
-
-
-class Unattributable(Abort):
-    """Somebody among the named parties spoilt the result, and the protocol cannot tell who.
-
-    The presignature is burned. Sign again with other signers, and cold; a person looks at what repeats.
-    """
-
-    remedy = Remedy.RETRY
 
 
 def suspect(party: Party, peer: PartyId, error: CheckFailed | Malformed, step: str) -> NoReturn:
