@@ -28,7 +28,7 @@ MAY_HASH = {
     "schemes/schnorr/hashing.py": "hashes that RFC 9591 and BIP 340 fix, for verifiers that are not ours",
     "primitives/bits.py": "kernels of the OT extension; seeds and keys come from transcripts",
     "schemes/derivation/bip32.py": "HMAC, HASH160 and the checksum that BIP 32 fixes",
-    "schemes/derivation/ed25519.py": "HMAC of a published derivation, which other programs must be able to repeat",
+    "schemes/derivation/ed25519.py": "HMAC of a published derivation that other programs repeat",
 }
 
 
