@@ -3,9 +3,8 @@
 Each element has one encoding, and there is no cofactor: what would be torsion on the curve is the same
 element here. sr25519, the usual signature of Polkadot wallets, lives in it. The order is Ed25519's.
 
-rbcl's functions work on 32-byte encodings; their products are constant-time, and they read no encoding that
-is not canonical. The identity is one of the encodings they read (32 zero bytes); this package reads it
-nowhere. Scalars are turned around for libsodium, as in `quorate.groups.ed25519`.
+rbcl's functions work on 32-byte encodings, and their products are constant-time. They read two things that
+this package does not: the identity (32 zero bytes), and encodings with the top bit set. Scalars are turned around for libsodium, as in `quorate.groups.ed25519`.
 
 The library is an extra: importing this module where it is missing raises `Unavailable`.
 """
@@ -31,6 +30,7 @@ from quorate.groups.group import (
 )
 
 _NEUTRAL: Final = bytes(32)
+_TOP_BIT: Final = 0x80
 _UNIFORM_BYTES: Final = 64
 """What the one-way map of RFC 9496 section 4.3.4 takes."""
 
@@ -116,8 +116,13 @@ class Ristretto255Group(Group):
         if len(data) != 32:
             raise Malformed(f"a ristretto255 point has 32 bytes, not {len(data)}")
         data = bytes(data)
-        # RFC 9496 section 4.3.1: canonical, not negative, of the group; and not the identity, which is ours
-        if data == _NEUTRAL or not _LIBRARY.crypto_core_ristretto255_is_valid_point(data):
+        # RFC 9496 section 4.3.1: canonical, not negative, of the group; and not the identity, which is ours.
+        # libsodium looks past the top bit, which would give every element a second encoding.
+        if (
+            data == _NEUTRAL
+            or data[31] & _TOP_BIT
+            or not _LIBRARY.crypto_core_ristretto255_is_valid_point(data)
+        ):
             raise Malformed("not the encoding of a ristretto255 element, or of the identity")
         return Ristretto255Point(self, data)
 
