@@ -23,6 +23,12 @@ _OURS: Final = {
     "frost-ristretto255": ("quorate.schemes.schnorr.suites.ristretto255", "SCHEME"),
     "frost-secp256k1": ("quorate.schemes.schnorr.suites.secp256k1", "SCHEME"),
     "frost-p256": ("quorate.schemes.schnorr.suites.p256", "SCHEME"),
+    "bls-pop": ("quorate.schemes.bls.scheme", "POSSESSION_SCHEME"),
+    "bls-basic": ("quorate.schemes.bls.scheme", "BASIC_SCHEME"),
+    "bls-aug": ("quorate.schemes.bls.scheme", "AUGMENTED_SCHEME"),
+    "bls-pop-short": ("quorate.schemes.bls.scheme", "POSSESSION_SHORT_SCHEME"),
+    "bls-basic-short": ("quorate.schemes.bls.scheme", "BASIC_SHORT_SCHEME"),
+    "bls-aug-short": ("quorate.schemes.bls.scheme", "AUGMENTED_SHORT_SCHEME"),
 }
 
 

@@ -38,7 +38,7 @@ from quorate.session import Declaration, Party, PartyId
 from quorate.sharing import keygen
 from quorate.sharing.generation import GeneratedKey
 from quorate.sharing.keyshare import KeyShare
-from quorate.testing import register
+from quorate.testing import bls, register
 from quorate.testing.cheats import Cheat, Wild
 from quorate.testing.dice import Dice, seed_of
 from quorate.testing.generations import SIZES, check_play, play
@@ -231,6 +231,15 @@ class Signing(Scenario):
             _check_signature(shares[combiner], hashed, signature)
 
 
+class BlsSigning(Scenario):
+    """Threshold BLS (`quorate.testing.bls`) by 2 to 5 of 5 signers, in any suite."""
+
+    name = "bls"
+
+    def _play(self, seed: int, conditions: Conditions, report: Report) -> None:
+        bls.play(seed, conditions, report)
+
+
 class AsynchronousKeyGeneration(Scenario):
     """Key generation without a clock (`quorate.sharing.dkg`) between 4 to 9 nodes, as many lying as may."""
 
@@ -281,6 +290,7 @@ SCENARIOS: Final[Mapping[str, Scenario]] = {
         AsynchronousKeyGeneration(),
         EpochChanges(),
         Signing(),
+        BlsSigning(),
         AccountRegister(),
     )
 }

@@ -3,6 +3,7 @@
 from types import ModuleType
 
 import pytest
+from tests.support.bls import py_ecc
 
 from quorate.errors import Malformed, Unavailable
 from quorate.groups import Point, bls12381, group_named
@@ -86,15 +87,14 @@ def test_the_generators_are_those_of_the_curve_s_definition() -> None:
 
 
 def test_a_point_agrees_with_another_implementation() -> None:
-    from py_ecc.bls.g2_primitives import G1_to_pubkey, G2_to_signature
-    from py_ecc.optimized_bls12_381 import G1, G2, multiply
-
+    encodings, curve = py_ecc("bls.g2_primitives"), py_ecc("optimized_bls12_381")
     k = 0x1234567890ABCDEF
     ours = BLS12381_G1.generator.multiply(BLS12381_G1.scalar(k))
-    assert ours.to_bytes() == G1_to_pubkey(multiply(G1, k))
+    assert ours.to_bytes() == encodings.G1_to_pubkey(curve.multiply(curve.G1, k))
     other = BLS12381_G2.generator.multiply(BLS12381_G2.scalar(k))
-    assert other.to_bytes() == G2_to_signature(multiply(G2, k))
-    assert BLS12381_G1.x_coordinate(ours) == int(multiply(G1, k)[0] / multiply(G1, k)[2])
+    assert other.to_bytes() == encodings.G2_to_signature(curve.multiply(curve.G2, k))
+    x, _, z = curve.multiply(curve.G1, k)
+    assert BLS12381_G1.x_coordinate(ours) == int(x / z)
 
 
 @BOTH
