@@ -26,6 +26,7 @@ MAY_HASH = {
     "primitives/transcript.py": "the transcript itself",
     "primitives/kdf.py": "HKDF for the two kinds of boxes, as RFC 5869 and RFC 9180 fix it",
     "schemes/schnorr/hashing.py": "hashes that RFC 9591 and BIP 340 fix, for verifiers that are not ours",
+    "chains/polkadot/blake2.py": "hashes that Substrate's chains fix for addresses, payloads and extrinsics",
     "primitives/bits.py": "kernels of the OT extension; seeds and keys come from transcripts",
     "schemes/derivation/bip32.py": "HMAC, HASH160 and the checksum that BIP 32 fixes",
     "schemes/derivation/ed25519.py": "HMAC of a published derivation that other programs repeat",
