@@ -10,7 +10,7 @@ from hashlib import sha256
 from typing import Any
 
 from quorate.entropy import SeededRng
-from quorate.groups import Group, Point, Scalar
+from quorate.groups import SECP256K1, Group, Point, Scalar
 from quorate.groups.toy import TOY_GROUP
 from quorate.primitives.parameters import STANDARD, TOY, OTParameters
 from quorate.schemes.ecdsa import (
@@ -82,7 +82,9 @@ def _deal(member: Threshold | Leaf, value: Scalar, source: SeededRng, shares: di
 
 @lru_cache(maxsize=256)
 def pair(first: str, second: str, group: Group = TOY_GROUP, generation: int = 0) -> dict[str, PairSetup]:
-    """Both ends of one instance."""
+    """Both ends of one instance; it is the same one for all curves."""
+    if group not in (TOY_GROUP, SECP256K1):
+        return pair(first, second, SECP256K1, generation)
     simulation = Simulation(
         SETUP,
         lambda party: set_up(party, 0, generation, parameters=sizes(group), group=group),
@@ -121,6 +123,11 @@ class Table:
         self.epoch, self.seed = epoch, seed
 
     @property
+    def digest(self) -> bytes:
+        """What is signed; on STARK a number below 2^251."""
+        return bytes([DIGEST[0] & 7]) + DIGEST[1:] if self.group.name == "stark" else DIGEST
+
+    @property
     def public_key(self) -> Point:
         return self.shares[self.names[0]].public_key
 
@@ -151,12 +158,12 @@ class Table:
         *,
         cheats: Iterable[Cheat] = (),
         seed: int = 1,
-        digest: bytes | Mapping[str, bytes] = DIGEST,
+        digest: bytes | Mapping[str, bytes] | None = None,
         tweak: int | Mapping[str, int] = 0,
         path: str = "",
     ) -> Result[Signature | None]:
         async def run(party: Party) -> Signature | None:
-            wanted = digest if isinstance(digest, bytes) else digest[party.me]
+            wanted = digest[party.me] if isinstance(digest, Mapping) else digest or self.digest
             shift = tweak if isinstance(tweak, int) else tweak[party.me]
             request = Request.of(
                 party.spec,
@@ -177,6 +184,7 @@ class Table:
         cheats: Iterable[Cheat] = (),
         seed: int = 0,
         scheduler: Scheduler | None = None,
+        digest: bytes | None = None,
         **more: Any,
     ) -> Result[Signature | None]:
         async def run(party: Party) -> Signature | None:
@@ -184,7 +192,7 @@ class Table:
                 party,
                 self.seats[party.me],
                 self.pairs[party.me],
-                DIGEST,
+                digest or self.digest,
                 combiner=combiner,
                 parameters=self.parameters,
             )

@@ -11,7 +11,8 @@ from quorate.groups.pure import PURE_SECP256K1
 from quorate.groups.secp256k1 import FIELD, recover
 from quorate.groups.toy import TOY_GROUP
 from quorate.schemes.ecdsa import Signature, verify
-from quorate.schemes.ecdsa.signature import hash_scalar, normalised
+from quorate.schemes.ecdsa.conventions import hash_scalar
+from quorate.schemes.ecdsa.signature import normalised
 
 GROUPS = [SECP256K1, PURE_SECP256K1, TOY_GROUP]
 DIGEST = sha256(b"a message").digest()

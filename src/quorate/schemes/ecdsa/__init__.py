@@ -1,4 +1,5 @@
-"""Threshold ECDSA for any signer set: DKLs23 (Doerner, Kondi, Lee, shelat, ePrint 2023/765).
+"""Threshold ECDSA for any signer set: DKLs23 (Doerner, Kondi, Lee, shelat, ePrint 2023/765), on secp256k1,
+P-256 and the STARK curve; the key says which.
 
 Read beside docs/protocols/ecdsa.md, whose step numbers stand in the code:
 
@@ -6,12 +7,14 @@ Read beside docs/protocols/ecdsa.md, whose step numbers stand in the code:
 - `quorum`: who signs, with which part of the key.
 - `presign` (two rounds, no message yet), with its mathematics in `checks`; `presignature`: what is kept.
 - `online` (one message), `sign`: both in one session; `signature`: the result and its verification.
+- `conventions`: what each curve's verifiers want of a signature.
 - `faults`: what failed checks become; `evidence`: what a stranger sees of it.
 
 A host derives the digest from the payload itself, consumes a presignature durably before its answer leaves,
 and stores a leak-bearing `Suspicion` (the pair is quarantined) before it answers anybody.
 """
 
+from quorate.schemes.ecdsa.conventions import OutOfRange
 from quorate.schemes.ecdsa.faults import Disagreement, StaleSetup, Unattributable
 from quorate.schemes.ecdsa.messages import PRESIGN
 from quorate.schemes.ecdsa.online import (
@@ -40,6 +43,7 @@ __all__ = [
     "Answer",
     "Derivation",
     "Disagreement",
+    "OutOfRange",
     "PairSetup",
     "Presignature",
     "Quorum",

@@ -27,10 +27,11 @@ from quorate.errors import LocalError, Malformed, ProofRejected
 from quorate.groups import Group, Point, Scalar, parser_for
 from quorate.primitives.tags import Tag
 from quorate.primitives.transcript import digest, scalar
+from quorate.schemes.ecdsa.conventions import check_inverse, hash_scalar, nonce_scalar
 from quorate.schemes.ecdsa.faults import Unattributable
 from quorate.schemes.ecdsa.presignature import Derivation, Presignature, PublicPresignature, ReadyPresignature
 from quorate.schemes.ecdsa.setup import Octets32
-from quorate.schemes.ecdsa.signature import Signature, hash_scalar, normalised, verify
+from quorate.schemes.ecdsa.signature import Signature, normalised, verify
 from quorate.session import Declaration, Message, Party, PartyId, Path, Rule, SessionSpec
 
 
@@ -149,7 +150,8 @@ def answer(ready: ReadyPresignature, request: Request, entropy: bytes = b"") -> 
 
     A keeper computes the entropy itself; another signer passes what *all* keepers disclosed. The same
     request gives the same answer. Raises `AlreadyUsed` for a second, different one, `LocalError` for a
-    request that is not of this presignature, and `Unattributable` when the shift leaves no nonce.
+    request that is not of this presignature or a digest that the curve's verifiers refuse, `Unattributable`
+    when the shift leaves no nonce, and `OutOfRange` when the curve allows none of its coordinate.
     """
     context = Context.of(ready.public, request)
     keeps = ready.public.me in ready.public.keepers
@@ -167,7 +169,8 @@ def answer(ready: ReadyPresignature, request: Request, entropy: bytes = b"") -> 
 def combine(ready: ReadyPresignature, request: Request, answers: Mapping[PartyId, Answer]) -> Signature:
     """Steps 3.3 to 3.5 at the combiner: its own part, the sum, and the verification.
 
-    Raises `Unattributable` if the answers do not make a signature; the presignature is gone either way.
+    Raises `Unattributable` if the answers do not make a signature, and `OutOfRange` if they make one that
+    the curve's verifiers have no room for; the presignature is gone either way.
     """
     public = ready.public
     context = Context.of(public, request)
@@ -185,6 +188,7 @@ def combine(ready: ReadyPresignature, request: Request, answers: Mapping[PartyId
         if u.is_zero or w.is_zero:
             raise _spoilt(public, "the answers cancel each other", "3.5")
         signature = normalised(shifted, w * u.inverse())
+        check_inverse(public.public_key.group, signature.s)
         try:
             verify(context.public_key, request.digest, signature)
         except ProofRejected:
@@ -254,12 +258,12 @@ def _entropy(presignature: Presignature, context: Context, shown: bytes) -> byte
 
 
 def _share(presignature: Presignature, context: Context, entropy: bytes) -> tuple[Point, Scalar, Scalar]:
-    """Step 3.3: R' and our (w_i, u_i)."""
+    """Step 3.3: R' and our (w_i, u_i). Raises `OutOfRange` where the curve has bounds of its own."""
     group = presignature.group
     delta = scalar(Tag.ECDSA_DELTA, group, context.digest, entropy)
     shifted = presignature.nonce_point + group.generator.multiply_public(delta)
     usable = not (delta.is_zero or shifted.is_identity)
-    r = group.scalar(group.x_coordinate(shifted)) if usable else delta
+    r = nonce_scalar(shifted) if usable else delta
     if not usable or r.is_zero:
         raise Unattributable(
             "this entropy leaves no usable nonce; the presignature is burned",

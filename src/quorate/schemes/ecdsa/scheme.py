@@ -13,9 +13,10 @@ from typing import Any, ClassVar, Final
 from quorate.errors import LocalError, Malformed, ProofRejected
 from quorate.groups import Group, Point, Scalar
 from quorate.primitives.parameters import STANDARD, OTParameters
+from quorate.schemes.ecdsa.conventions import convention, hash_scalar
 from quorate.schemes.ecdsa.setup import suite
 from quorate.schemes.ecdsa.sign import SIGN, sign
-from quorate.schemes.ecdsa.signature import Signature, hash_scalar, normalised, verify
+from quorate.schemes.ecdsa.signature import Signature, normalised, verify
 from quorate.schemes.quorum import Signer
 from quorate.schemes.scheme import Checking, Scheme
 from quorate.schemes.tweak import Tweak
@@ -71,6 +72,10 @@ class Ecdsa(Scheme):
             raise ProofRejected(str(error)) from None
         verify(public_key, message, read)
         group = public_key.group
+        if not convention(group).recovers:
+            if read.recovery:
+                raise ProofRejected(f"a signature on {group.name} has no recovery id")
+            return
         inverse = Scalar(read.s, group).inverse()
         nonce_point = group.generator.multiply_public(
             inverse * hash_scalar(group, message)

@@ -12,6 +12,7 @@ from typing import Final
 
 from quorate.groups import Scalar
 from quorate.primitives.parameters import STANDARD, OTParameters
+from quorate.schemes.ecdsa.conventions import hash_scalar
 from quorate.schemes.ecdsa.messages import rules as presign_rules
 from quorate.schemes.ecdsa.online import Request, sign_online
 from quorate.schemes.ecdsa.online import rules as online_rules
@@ -44,6 +45,7 @@ async def sign(
     `sign_online` raise.
     """
     group = signer.quorum.group
+    hash_scalar(group, digest)  # a digest that nobody can sign costs no presignature
     derivation = Derivation.ROOT if tweak is None else Derivation.PATH
     made = await presign(
         party, signer, pairs, parameters=parameters, derivation=derivation, checking=checking
