@@ -12,7 +12,7 @@ from quorate.cli.bench.cases import BARS, COMMITTEES, CROWD, FIVE, SEVEN, all_ca
 from quorate.cli.bench.committee import Committee, CommitteeDesk
 from quorate.cli.bench.harness import Room, Sample
 from quorate.cli.bench.plot import plot
-from quorate.cli.bench.report import BatchFigures, batch, figures, observed, percentile, table, waits
+from quorate.cli.bench.report import BatchFigures, Figures, batch, figures, observed, percentile, table, waits
 from quorate.cli.bench.seats import Load, Table, peak_memory
 from quorate.cli.failures import run
 from quorate.errors import LocalError, Unavailable
@@ -84,6 +84,7 @@ def test_every_promised_case_is_there() -> None:
     for size in (2, 3, 4):
         for what in ("setup", "presign", "online", "sign"):
             assert f"ecdsa-secp256k1/{what}/{size}-parties" in names
+    assert {"ecdsa/p256-2", "ecdsa/stark-2"} <= names
     assert {"wallet/create", "sign/processes-cold", "sign/processes-refill"} <= names
     assert {"pool/assign", "register/write", "register/read"} <= names
     for curve in ("secp256k1", "ed25519"):
@@ -107,6 +108,16 @@ def test_json_is_a_list_of_objects_with_the_promised_keys(capsys: pytest.Capture
         assert row["runs"] == 1
         assert row["bytes_per_party"] > 0
     assert rows[1]["rounds"] == 3
+
+
+@pytest.mark.parametrize("curve", ["p256", "stark"])
+def test_signatures_on_other_curves_are_measured_as_those_on_the_first(curve: str) -> None:
+    (case,) = select(f"ecdsa/{curve}-2")
+    made = case.measure(1)
+    assert isinstance(made, Figures)
+    assert (made.rounds, made.runs) == (3, 1)
+    assert made.bytes_per_party is not None
+    assert 45_000 < made.bytes_per_party < 52_000
 
 
 def test_committees_that_are_measured_hold_the_protocols_bounds() -> None:

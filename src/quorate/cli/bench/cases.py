@@ -14,6 +14,7 @@ from quorate.cli.bench.harness import Room, Sample, require
 from quorate.cli.bench.report import AnyFigures, BatchFigures, Figures, WaitFigures, batch, figures
 from quorate.cli.bench.seats import Load, Table
 from quorate.errors import LocalError
+from quorate.groups import group_named
 
 SIZES = (2, 3, 4)
 """Parties of a signature: device and server, device and two nodes, device and three (the default network)."""
@@ -50,6 +51,9 @@ def all_cases() -> Iterator[Case]:
             case = f"ecdsa-secp256k1/{name}/{size}-parties"
             yield Case(case, runs, partial(_repeat, case, partial(once, size)))
         yield Case(f"ecdsa-secp256k1/online/{size}-parties", 15, partial(_online, size))
+    for curve in ("p256", "stark"):
+        case = f"ecdsa/{curve}-2"
+        yield Case(case, 25, partial(_repeat, case, partial(_sign, 2, curve)))
     yield Case("wallet/create", 3, _create)
     yield Case("sign/processes-cold", 15, _cold)
     yield Case("sign/processes-refill", 200, _refill)
@@ -90,8 +94,8 @@ def _repeat(case: str, once: Callable[[], Sample], runs: int) -> Figures:
 
 
 @lru_cache(maxsize=1)
-def _bench(size: int) -> Bench:
-    return Bench.of(size)
+def _bench(size: int, curve: str = "secp256k1") -> Bench:
+    return Bench.of(size, group_named(curve))
 
 
 def _setup(size: int) -> Sample:
@@ -118,8 +122,8 @@ def _online(size: int, runs: int) -> Figures:
     return figures(f"ecdsa-secp256k1/online/{size}-parties", [bench.online(one) for one in made])
 
 
-def _sign(size: int) -> Sample:
-    return _bench(size).sign()
+def _sign(size: int, curve: str = "secp256k1") -> Sample:
+    return _bench(size, curve).sign()
 
 
 def _create(runs: int) -> Figures:

@@ -1,4 +1,4 @@
-"""Threshold ECDSA on secp256k1: setup of a pair, presigning, the online move, and all of it.
+"""Threshold ECDSA on any of its curves: setup of a pair, presigning, the online move, and all of it.
 
 ``N-parties`` is the device with N - 1 nodes of a committee that shares by degree N - 2. Setup is always of
 one pair. Everything runs in one thread, so times are of all parties together.
@@ -12,7 +12,7 @@ from typing import Any
 
 from quorate.cli.bench.harness import Room, Sample, require
 from quorate.entropy import system_rng
-from quorate.groups import SECP256K1
+from quorate.groups import SECP256K1, Group
 from quorate.primitives.parameters import STANDARD
 from quorate.schemes.ecdsa import (
     ONLINE,
@@ -39,6 +39,7 @@ from quorate.sharing.polynomial import Polynomial
 
 DEVICE = "device"
 DIGEST = bytes(range(32))
+"""Begins with a zero byte, so it is a number that can be signed on every curve."""
 Seat = Callable[[Party], Coroutine[Any, Any, Any]]
 
 
@@ -51,11 +52,11 @@ class Bench:
     pairs: Mapping[PartyId, dict[PartyId, PairSetup]]
 
     @classmethod
-    def of(cls, size: int) -> Bench:
+    def of(cls, size: int, group: Group = SECP256K1) -> Bench:
         """Make it. Takes the setup time of every pair."""
         nodes = tuple(f"node{i}" for i in range(1, size))
         room = Room((DEVICE, *nodes), hub=DEVICE)
-        signers = {share.me: Signer.of(share, room.names) for share in _dealt(nodes)}
+        signers = {share.me: Signer.of(share, room.names) for share in _dealt(nodes, group)}
         pairs: dict[PartyId, dict[PartyId, PairSetup]] = {name: {} for name in room.names}
         for i, first in enumerate(room.names):
             for second in room.names[i + 1 :]:
@@ -64,8 +65,12 @@ class Bench:
         return cls(room, signers, pairs)
 
     @property
+    def _group(self) -> Group:
+        return self.signers[DEVICE].quorum.group
+
+    @property
     def _suite(self) -> str:
-        return suite(SECP256K1, STANDARD)
+        return suite(self._group, STANDARD)
 
     def sign(self) -> Sample:
         """Cold: presigning and the online move in one session."""
@@ -78,7 +83,8 @@ class Bench:
             epoch=quorum.epoch,
             payload=system_rng(16),
         )
-        results, sample = self.room.run(spec, SIGN, {name: self._cold(name) for name in self.room.names})
+        seats = {name: self._cold(name) for name in self.room.names}
+        results, sample = self.room.run(spec, SIGN, seats, self._group)
         verify(quorum.public_key, DIGEST, results[DEVICE])
         return sample
 
@@ -88,7 +94,8 @@ class Bench:
         spec = self.room.spec(
             PRESIGN, self.room.names, suite=self._suite, key=quorum.key_id, epoch=quorum.epoch
         )
-        return self.room.run(spec, PRESIGN, {name: self._presigning(name) for name in self.room.names})
+        seats = {name: self._presigning(name) for name in self.room.names}
+        return self.room.run(spec, PRESIGN, seats, self._group)
 
     def online(self, made: Mapping[PartyId, Any]) -> Sample:
         """The last move, with a presignature that was made earlier."""
@@ -97,7 +104,7 @@ class Bench:
             ONLINE, self.room.names, suite=self._suite, key=quorum.key_id, epoch=quorum.epoch
         )
         identifier = made[DEVICE].id
-        request = Request.of(spec, identifier, DIGEST, combiner=DEVICE, tweak=SECP256K1.scalar(0))
+        request = Request.of(spec, identifier, DIGEST, combiner=DEVICE, tweak=self._group.scalar(0))
 
         def seat(name: PartyId) -> Seat:
             async def run(party: Party) -> Any:
@@ -105,7 +112,8 @@ class Bench:
 
             return run
 
-        results, sample = self.room.run(spec, ONLINE, {name: seat(name) for name in self.room.names})
+        seats = {name: seat(name) for name in self.room.names}
+        results, sample = self.room.run(spec, ONLINE, seats, self._group)
         verify(quorum.public_key, DIGEST, results[DEVICE])
         return sample
 
@@ -134,15 +142,15 @@ def setup_pair(room: Room, first: PartyId, second: PartyId) -> tuple[dict[PartyI
     return results, sample
 
 
-def _dealt(nodes: tuple[PartyId, ...]) -> list[KeyShare]:
+def _dealt(nodes: tuple[PartyId, ...], group: Group) -> list[KeyShare]:
     """A key for measuring, dealt in one place: ``2 of (all of (nodes), device)``."""
     structure = AccessStructure.with_committee(nodes, len(nodes) - 1, {DEVICE: 2})
-    secret = SECP256K1.random_scalar(system_rng)
-    slope = SECP256K1.random_scalar(system_rng)
-    committee = Polynomial.random(SECP256K1, len(nodes) - 1, system_rng, constant=secret + slope)
+    secret = group.random_scalar(system_rng)
+    slope = group.random_scalar(system_rng)
+    committee = Polynomial.random(group, len(nodes) - 1, system_rng, constant=secret + slope)
     values = {name: committee.at(point).reveal() for name, point in structure.nodes.items()}
     values[DEVICE] = secret + slope + slope
-    generator = SECP256K1.generator
+    generator = group.generator
     public = {name: generator.multiply(value) for name, value in values.items()}
     key, code = system_rng(32), system_rng(32)
     return [

@@ -16,7 +16,7 @@ from typing import Any, Generic, TypeVar
 from quorate.clock import high_resolution, thread_cpu
 from quorate.entropy import system_rng
 from quorate.errors import LocalError
-from quorate.groups import SECP256K1
+from quorate.groups import SECP256K1, Group
 from quorate.session import (
     EVERYBODY,
     NONCE_BYTES,
@@ -119,8 +119,12 @@ class Room:
         spec: SessionSpec,
         declaration: Declaration,
         seats: Mapping[PartyId, Callable[[Party], Coroutine[Any, Any, Any]]],
+        group: Group = SECP256K1,
     ) -> tuple[dict[PartyId, Any], Sample]:
-        """All seats to the end; their results, and what it took. Raises what ended a session."""
+        """All seats to the end; their results, and what it took. Raises what ended a session.
+
+        `group` is the session's, whose points and scalars its messages carry.
+        """
         roster = {name: self.identities[name].public for name in spec.parties}
         sessions: dict[PartyId, TimedSession[Any]] = {
             name: TimedSession(
@@ -129,7 +133,7 @@ class Room:
                 self.identities[name],
                 roster,
                 declaration,
-                SECP256K1,
+                group,
                 seats[name],
                 rng=system_rng,
             )
