@@ -5,6 +5,8 @@ import pytest
 from quorate.courtesy import breathe, giving_way
 from quorate.entropy import SeededRng
 from quorate.groups import ED25519, SECP256K1, Group
+from quorate.groups.p256 import P256
+from quorate.groups.stark import STARK
 from quorate.sharing.avss import bivariate, commitments
 
 
@@ -21,9 +23,9 @@ def test_breathing_waits_only_where_somebody_asked_for_it() -> None:
     assert waits == ["outer", "inner", "outer"]
 
 
-@pytest.mark.parametrize("group", [SECP256K1, ED25519], ids=lambda group: group.name)
+@pytest.mark.parametrize("group", [SECP256K1, ED25519, P256, STARK], ids=lambda group: group.name)
 def test_long_computations_breathe_between_their_parts(group: Group) -> None:
-    count = 300 if group is SECP256K1 else 50
+    count = 50 if group is ED25519 else 300
     columns = bivariate.draw(group, 1, count, SeededRng(bytes(32)))
     weights = [int.from_bytes(SeededRng(bytes(32))(16), "big") + k for k in range(count)]
     calm = commitments.pack(commitments.commit(group, columns))
