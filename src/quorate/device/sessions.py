@@ -212,9 +212,14 @@ class Desk:
         if running is None:
             running = asyncio.create_task(self._set_up(node))
             self.setting_up[node] = running
-            running.add_done_callback(lambda _: self.setting_up.pop(node, None))
+            running.add_done_callback(lambda ended: self._set_up_ended(node, ended))
         # Shielded: a signature that gives up must not end the setup that another one waits for.
         await asyncio.shield(running)
+
+    def _set_up_ended(self, node: str, task: asyncio.Task[None]) -> None:
+        del self.setting_up[node]
+        if not task.cancelled():
+            task.exception()  # told to those who wait; when nobody does any more, to nobody
 
     async def _set_up(self, node: str) -> None:
         logged_in = self.login().issued

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from quorate.errors import QuorateError, Refused
+from quorate.errors import LocalError, QuorateError, Refused, Remedy
 from quorate.node.callers import Caller, identify, roster_of
 from quorate.session import NONCE_BYTES
 from quorate.transport.frames import Begin, Propose
@@ -51,8 +51,15 @@ class Connection:
         account = node.admit(caller)
         try:
             hosted = await node.offer(spec).open(caller, spec, roster)
-        except BaseException:
+        except BaseException as error:
             node.dismiss(account)
+            if isinstance(error, LocalError) and node.committee.epoch != epoch:
+                raise Refused(
+                    "the committee has gone on to another epoch",
+                    code="epoch",
+                    parties=[self.me],
+                    remedy=Remedy.RETRY,
+                ) from None
             raise
         node.metrics.count("sessions_opened", protocol=spec.protocol)
         return Counted(hosted, node, account, epoch)

@@ -189,9 +189,14 @@ class Pairs:
         if running is None:
             running = asyncio.create_task(self._make(peer, shard, open_setup))
             self._making[peer, shard] = running
-            running.add_done_callback(lambda _: self._making.pop((peer, shard), None))
+            running.add_done_callback(lambda ended: self._made(peer, shard, ended))
         # Shielded: a session that gives up must not end the setup that others wait for.
         await asyncio.shield(running)
+
+    def _made(self, peer: str, shard: int, task: asyncio.Task[None]) -> None:
+        del self._making[peer, shard]
+        if not task.cancelled():
+            task.exception()  # told to those who wait; when nobody does any more, to nobody
 
     async def close(self) -> None:
         """Give up what is being made: nothing of it is kept before its end."""

@@ -50,7 +50,7 @@ class Tampered:
 async def test_a_wire_that_flips_bits_parts_nobody_and_stops_nothing(
     committee: LocalCommittee, device: Device, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("quorate.device.sessions.DEADLINE_SECONDS", 0.7)
+    monkeypatch.setattr("quorate.device.sessions.DEADLINE_SECONDS", 2.0)
     wallet = await device.create_wallet("server")
     connect = device.desk.nodes.connect
     for seed in SEEDS:
@@ -77,7 +77,7 @@ async def test_a_wire_that_flips_bits_parts_nobody_and_stops_nothing(
 async def test_a_wallet_made_over_such_a_wire_is_whole_or_not_there(
     committee: LocalCommittee, device: Device, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("quorate.device.sessions.DEADLINE_SECONDS", 0.7)
+    monkeypatch.setattr("quorate.device.sessions.DEADLINE_SECONDS", 2.0)
     connect = device.desk.nodes.connect
     made = 0
     for seed in SEEDS:

@@ -13,13 +13,14 @@ from tests.support.successions import renewal, reshare_by_hand
 from quorate.account.presets import DEVICE
 from quorate.chains.ethereum.requests import message
 from quorate.chains.registry import Chains
-from quorate.errors import QuorateError, Refused
+from quorate.errors import Abort, QuorateError, Refused, Unavailable
 from quorate.primitives.parameters import STANDARD
 from quorate.schemes.ecdsa import SIGN, Signature, Signer, sign, suite, verify
-from quorate.session import Party
+from quorate.session import Party, SessionSpec
 from quorate.testing.committee import LocalCommittee
 from quorate.transport.channel import MemoryChannel
 from quorate.transport.frames import Deliver, Frame
+from quorate.transport.host import Hosted
 
 CHAINS = Chains()
 QUORUM = ("node1", "node2", "node3")
@@ -104,6 +105,34 @@ async def test_a_session_that_opens_while_the_epoch_begins_is_refused_and_nobody
     with pytest.raises(Refused) as refused:
         await signing
     assert refused.value.code == "epoch"
+
+
+@pytest.mark.parametrize("changes", [True, False])
+async def test_a_share_that_is_gone_since_the_epoch_changed_is_no_trouble_of_the_node_s_own(
+    nodes: LocalCommittee, monkeypatch: pytest.MonkeyPatch, changes: bool
+) -> None:
+    """Judged in the old epoch, opened in the new one: what was to be read is not there any more."""
+    offer = nodes.nodes["node2"].offer
+
+    class Overtaken:
+        def __init__(self, spec: SessionSpec) -> None:
+            self.consider = offer(spec).consider
+
+        async def open(self, *_: object) -> Hosted:
+            if changes:
+                reshare_by_hand(nodes, *renewal(nodes))
+            raise Unavailable("no such share")
+
+    def offered(spec: SessionSpec) -> object:
+        return Overtaken(spec) if spec.protocol == SIGN.name else offer(spec)
+
+    monkeypatch.setattr(nodes.nodes["node2"], "offer", offered)
+    signing, _, _ = await held_signature(nodes, asyncio.Event())
+    with pytest.raises(Abort) as ended:
+        await signing
+    assert isinstance(ended.value, Refused) is changes
+    assert not changes or ended.value.code == "epoch"  # type: ignore[attr-defined]
+    assert not nodes.nodes["node2"].hosted
 
 
 async def test_a_session_of_the_old_epoch_is_finished_in_the_new_one(nodes: LocalCommittee) -> None:
