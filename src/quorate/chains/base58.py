@@ -1,4 +1,4 @@
-"""Base 58 with Bitcoin's alphabet and without a checksum, as Solana and NEAR write keys, hashes and signatures.
+"""Base 58 with Bitcoin's alphabet and without a checksum, as Solana and NEAR write keys and hashes.
 
 Written here rather than taken from a chain's library because an address is shown long before its chain's
 library is loaded, and both ways are ten lines; the tests compare with solders.
