@@ -17,7 +17,10 @@ from quorate.sharing.polynomial import Commitment
 COUNT = 4
 
 
-@pytest.fixture(params=[TOY_GROUP, SECP256K1, *map(group_named, ("ed25519", "p256", "stark"))], ids=lambda group: group.name)
+GROUPS = [TOY_GROUP, SECP256K1, *map(group_named, ("ed25519", "p256", "stark"))]
+
+
+@pytest.fixture(params=GROUPS, ids=lambda group: group.name)
 def batch(request: pytest.FixtureRequest) -> Batch:
     group: Group = request.param
     return Batch(Setting(bytes(32), group, names(5), FIVE, COUNT))
