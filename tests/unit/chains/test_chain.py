@@ -8,10 +8,11 @@ import pytest
 from tests.chains.keys import LocalKey
 
 from quorate.chains import Chain, Chains, Request
+from quorate.chains.bitcoin import Bitcoin
 from quorate.chains.chain import MAX_PAYLOAD_BYTES
 from quorate.chains.ethereum import requests
 from quorate.encoding import encode
-from quorate.errors import LimitExceeded, LocalError, Malformed, Refused
+from quorate.errors import LimitExceeded, LocalError, Malformed, Refused, Unavailable
 
 KEY = LocalKey(b"\x11" * 32)
 
@@ -163,3 +164,15 @@ def test_warming_loads_them_ahead_of_time() -> None:
         "sys.exit(0 if 'eth_account' in sys.modules else 1)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_warming_all_passes_over_a_family_whose_library_is_not_installed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def missing(self: Bitcoin) -> None:
+        raise Unavailable("install it")
+
+    monkeypatch.setattr(Bitcoin, "warm", missing)
+    Chains().warm()
+    with pytest.raises(Unavailable):
+        Chains().warm("bip122")
