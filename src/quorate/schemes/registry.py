@@ -20,6 +20,7 @@ ENTRY_POINTS: Final = "quorate.schemes"
 _OURS: Final = {
     "ecdsa": ("quorate.schemes.ecdsa.scheme", "ECDSA"),
     "ed25519": ("quorate.schemes.schnorr.suites.ed25519", "SCHEME"),
+    "bip340": ("quorate.schemes.schnorr.suites.bip340", "SCHEME"),
     "frost-ristretto255": ("quorate.schemes.schnorr.suites.ristretto255", "SCHEME"),
     "frost-secp256k1": ("quorate.schemes.schnorr.suites.secp256k1", "SCHEME"),
     "frost-p256": ("quorate.schemes.schnorr.suites.p256", "SCHEME"),
