@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from tests.support.owner import Owner
+from tests.support.standing import until
 from tests.support.successions import renewal, reshare_by_hand
 
 from quorate.account.presets import DEVICE
@@ -132,7 +133,7 @@ async def test_a_share_that_is_gone_since_the_epoch_changed_is_no_trouble_of_the
         await signing
     assert isinstance(ended.value, Refused) is changes
     assert not changes or ended.value.code == "epoch"  # type: ignore[attr-defined]
-    assert not nodes.nodes["node2"].hosted
+    await until(lambda: not nodes.nodes["node2"].hosted)
 
 
 async def test_a_session_of_the_old_epoch_is_finished_in_the_new_one(nodes: LocalCommittee) -> None:
