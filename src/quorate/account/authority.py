@@ -24,7 +24,7 @@ from quorate.account.register.entries import NOTHING, Entry
 from quorate.account.register.rules import Login
 from quorate.account.requests import LiveRequest
 from quorate.encoding import Canonical, decode, encode
-from quorate.errors import Malformed, ProofRejected, Refused
+from quorate.errors import Malformed, ProofRejected, Refused, Unavailable
 from quorate.groups.registry import group_named
 from quorate.session import PublicIdentity, PublicKeys
 from quorate.sharing.access import AccessStructure
@@ -32,7 +32,9 @@ from quorate.sharing.epochs import MAX_EPOCH, committee_epoch, user_epoch
 from quorate.sharing.expression import MAX_EXPRESSION
 from quorate.sharing.statements import KeyFormed, to_sign, verify_certificate
 
-CURVES: Final = frozenset({"secp256k1", "ed25519"})
+CURVES: Final = frozenset(
+    {"secp256k1", "ed25519", "p256", "stark", "ristretto255", "bls12381g1", "bls12381g2"}
+)
 """Named here, not looked up: what is valid must not depend on which packages a node has installed."""
 
 MAX_WALLETS: Final = 64
@@ -243,9 +245,8 @@ def _check_shape(wallet: WalletKey) -> None:
     """A known curve, points of it, a structure whose factors are the wallet's, a device among them."""
     if wallet.curve not in CURVES:
         raise _denied("structure", "wallets are not on that curve")
-    group = group_named(wallet.curve)
     for point in (wallet.public_key, wallet.line, *(f.public_share for f in wallet.factors)):
-        group.point_from_bytes(point)
+        _check_point(wallet.curve, point)
     access = AccessStructure.parse(wallet.structure)
     if set(access.factors) != {factor.name for factor in wallet.factors} or access.committee() is None:
         raise _denied("structure", "the structure's factors are not the wallet's")
@@ -255,6 +256,18 @@ def _check_shape(wallet: WalletKey) -> None:
         PublicKeys.from_bytes(factor.keys)
     if all(factor.kind is not FactorKind.DEVICE for factor in wallet.factors):
         raise _denied("structure", "a wallet has a device")
+
+
+def _check_point(curve: str, encoded: bytes) -> None:
+    """Raises `Malformed` for no point of the curve, where this node has the curve's library.
+
+    One without it accepts what R nodes have signed, which made the points: the answer is the same.
+    """
+    try:
+        group = group_named(curve)
+    except Unavailable:
+        return
+    group.point_from_bytes(encoded)
 
 
 def _shape(wallet: WalletKey) -> object:

@@ -32,7 +32,7 @@ from quorate.groups import group_named
 from quorate.node.committee import Committee
 from quorate.node.log import LogFunction
 from quorate.node.metrics import Metrics
-from quorate.node.pool import CURVES
+from quorate.node.pool import CURVES, ON_DEMAND, STOCKED
 from quorate.node.standing import Seat, StandingProtocol, StandingSessions
 from quorate.node.standing.protocol import Write
 from quorate.session import Party, PartyId, SessionSpec
@@ -46,6 +46,10 @@ FIRST_BATCH: Final = 8
 
 SCARCE: Final = 4
 """Free keys of the first curve below which making more is no background work: two wallets' worth."""
+
+DEMANDED_KEYS: Final = 4
+"""Keys of a batch of a curve without stock, and how many of them are free at most before more are made: two
+wallets with a backup. Who asks and takes none has made the nodes work once."""
 
 MAX_UNDER_WAY: Final = 2
 """Batches of one curve at a time: a second one, where nodes have begun different numbers."""
@@ -92,6 +96,7 @@ class PoolBatches(StandingProtocol):
         batch: int,
         log: LogFunction,
         metrics: Metrics,
+        is_wanted: Callable[[str], bool] = lambda curve: False,
     ) -> None:
         self._me = me
         self._network = network
@@ -99,6 +104,7 @@ class PoolBatches(StandingProtocol):
         self._vault = vault
         self._target = target
         self._batch = batch
+        self._is_wanted = is_wanted
         self._log = log
         self._metrics = metrics
         self.stored: Callable[[], None] = _nothing
@@ -117,7 +123,7 @@ class PoolBatches(StandingProtocol):
             curve,
             pool.depth(curve),
             sum(batch.count for batch in begun),
-            self._target,
+            self._target_of(curve),
             tuple(batch.number for batch in begun),
             max((batch.number for batch in batches), default=0),
         )
@@ -127,6 +133,8 @@ class PoolBatches(StandingProtocol):
         record = self._committee.record
         number = level.highest + 1
         count = min(self._batch, FIRST_BATCH << min(number - 1, 16))
+        if level.curve in ON_DEMAND:
+            count = DEMANDED_KEYS
         return Batch(self._network, record.epoch, record.digest, level.curve, number, count)
 
     def spec(self, batch: Batch) -> SessionSpec:
@@ -143,8 +151,13 @@ class PoolBatches(StandingProtocol):
             raise _refused("of another committee")
         if spec != self.spec(batch):
             raise _refused("not what follows from its own batch")
-        if batch.curve not in CURVES or batch.number < 1 or batch.count > max(self._batch, FIRST_BATCH):
+        largest, room = self._bounds(batch.curve)
+        if batch.curve not in CURVES or batch.number < 1 or batch.count > largest:
             raise _refused("a batch of another curve or size than this node makes")
+        try:
+            group_named(batch.curve)
+        except Unavailable as error:
+            raise _refused(str(error)) from None
         if self._vault.pool.abstains:
             raise _refused("this node was restored from an older copy and makes no keys in this epoch")
         level = self.level(batch.curve)
@@ -154,7 +167,7 @@ class PoolBatches(StandingProtocol):
             raise _refused("its number was used")
         if len(level.under_way) >= MAX_UNDER_WAY:
             raise NotNow("other batches are under way")
-        if level.free + level.coming + batch.count > self._target + 2 * max(self._batch, FIRST_BATCH):
+        if level.free + level.coming + batch.count > room:
             raise NotNow("there are keys enough")
 
     def seat(self, spec: SessionSpec) -> Seat:
@@ -205,6 +218,22 @@ class PoolBatches(StandingProtocol):
         self._vault.pool.fail(batch.curve, batch.number)
         self._metrics.count("pool_batches", curve=batch.curve, outcome="failed")
         self.stored()
+
+    def _target_of(self, curve: str) -> int:
+        if curve not in ON_DEMAND:
+            return self._target
+        # An operator who wants no keys made wants none of these either.
+        return min(DEMANDED_KEYS, self._target) if self._is_wanted(curve) else 0
+
+    def _bounds(self, curve: str) -> tuple[int, int]:
+        """Keys of the largest batch that we make with others, and how many of the curve we have then at most.
+
+        Not whether a device has asked us, too: it may have asked the others a moment sooner.
+        """
+        if curve in ON_DEMAND:
+            return DEMANDED_KEYS, 3 * DEMANDED_KEYS
+        largest = max(self._batch, FIRST_BATCH)
+        return largest, self._target + 2 * largest
 
     def _read(self, spec: SessionSpec) -> Batch:
         try:
@@ -263,9 +292,9 @@ class Refill:
                     await self._wanted.wait()
 
     async def levels(self) -> list[Level]:
-        """How full the pool is, curve by curve."""
+        """How full the pool is, curve by curve; of those without stock only what was ever asked for."""
         found: list[Level] = await self._worker(lambda: [self._batches.level(curve) for curve in CURVES])
-        return found
+        return [level for level in found if level.curve in STOCKED or level.target or level.highest]
 
     async def _round(self) -> float:
         """Begin what is due; gives how long to wait for the next."""
@@ -273,12 +302,16 @@ class Refill:
         for level in levels:
             self._metrics.gauge("pool_depth", level.free, curve=level.curve)
             self._metrics.gauge("pool_coming", level.coming, curve=level.curve)
-        scarce = levels[0].free < min(SCARCE, levels[0].target) and bool(levels[0].target)
+        # Somebody waits for a key on a curve without stock: that comes first, beside what is under way.
+        asked = [level for level in levels if level.curve in ON_DEMAND]
+        stock = [level for level in levels if level.curve not in ON_DEMAND]
+        first = [level for level in (*asked, stock[0]) if level.target]
+        scarce = any(level.free < min(SCARCE, level.target) for level in first)
         self._standing.pace(1.0 if scarce else self._share)
         if not self._committee.is_member:
             return LOOK_SECONDS
         pause = LOOK_SECONDS
-        for level in levels:
+        for level in (*asked, *stock):
             if level.under_way:
                 break  # one curve after the other: the first batch is there sooner
             if not level.is_low:

@@ -7,7 +7,8 @@ a formation runs with it no other one may begin here. Runs in the worker thread.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Final
 
 from quorate.account.pool import (
     DAY_SECONDS,
@@ -30,6 +31,7 @@ from quorate.account.pool import (
 )
 from quorate.clock import Clock
 from quorate.errors import AlreadyUsed, Malformed, ProofRejected, Refused, Remedy, Unavailable
+from quorate.groups import group_named
 from quorate.node.committee import Committee
 from quorate.node.log import LogFunction
 from quorate.node.metrics import Metrics
@@ -38,8 +40,17 @@ from quorate.sharing.statements import Grant, KeyAssigned, to_sign
 from quorate.vault import Vault
 from quorate.vault.pool import KeyState, PooledKey, PoolIndex
 
-CURVES = ("secp256k1", "ed25519")
-"""Curves that keys are kept for."""
+STOCKED: Final = ("secp256k1", "ed25519")
+"""Curves that keys are kept ahead for."""
+
+ON_DEMAND: Final = ("p256", "stark", "ristretto255", "bls12381g1", "bls12381g2")
+"""Curves that few wallets have: keys are made when a device asks for them, and few at a time."""
+
+CURVES: Final = (*STOCKED, *ON_DEMAND)
+"""Curves that wallets may have keys on."""
+
+DEMAND_SECONDS: Final = 120.0
+"""How long a question for keys of a curve without stock counts: twice as long as a device waits for one."""
 
 
 class NodePool:
@@ -65,16 +76,26 @@ class NodePool:
         self._log = log
         self._metrics = metrics
         self._forming: set[PoolIndex] = set()
+        self._wanted: dict[str, float] = {}
+        self.demanded: Callable[[], None] = _nothing
 
     def offer(self, account: bytes, ask: Ask) -> Offered:
         """What this account may claim here. Raises `Refused`."""
         self._check_curve(ask.curve)
         now, pool = self._clock(), self._vault.pool
+        if ask.curve in ON_DEMAND:
+            self._wanted[ask.curve] = now
+            self.demanded()
         newest = sorted(pool.open_of(ask.curve, account), key=lambda key: -key.committed)[:MAX_OWN]
         # Which of its devices asks is not known here, so any commitment that is young counts as another's.
         own = [Own(_of(key.index), _slot(key).is_held(b"", now)) for key in newest]
         free = [] if self._vault.rolled_back else pool.unassigned(ask.curve, WINDOW)
         return Offered(tuple(own), tuple(_of(index) for index in free))
+
+    def is_wanted(self, curve: str) -> bool:
+        """Whether a device has asked for keys of a curve without stock, a moment ago."""
+        asked = self._wanted.get(curve)
+        return asked is not None and self._clock() < asked + DEMAND_SECONDS
 
     def vote(self, account: bytes, claim: Claim) -> Votes:
         """Our votes on the claimed keys: each is durable when this returns. Raises `Refused`."""
@@ -154,7 +175,7 @@ class NodePool:
         held = pool.open_of(curve, account)
         return Given(
             sum(key.signed > now - OPEN_SECONDS for key in held),
-            pool.signed_since(now - DAY_SECONDS, account),
+            pool.signed_since(now - DAY_SECONDS, account, curve),
             pool.signed_since(now - HOUR_SECONDS),
         )
 
@@ -169,7 +190,15 @@ class NodePool:
 
     def _check_curve(self, curve: str) -> None:
         if curve not in CURVES:
-            raise Refused(f"keys are kept for {' and '.join(CURVES)}", code="payload")
+            raise Refused(f"wallets have keys on {', '.join(CURVES)}", code="payload", parties=[self._me])
+        try:
+            group_named(curve)
+        except Unavailable as error:
+            raise Refused(f"{self._me}: {error}", code="curve", parties=[self._me]) from None
+
+
+def _nothing() -> None:
+    return None
 
 
 def _index(curve: str, index: Index) -> PoolIndex:

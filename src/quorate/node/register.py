@@ -251,8 +251,9 @@ def _fits(staged: Staged, wallet: WalletKey) -> bool:
     """Whether what waits here is this wallet: the statement we signed, and factors with these very keys."""
     record = staged.record
     factors = {(factor.name, str(factor.kind), factor.keys) for factor in record.factors}
-    return (staged.statement, record.public_key, factors) == (
+    return (staged.statement, record.curve, record.public_key, factors) == (
         wallet.founding,
+        wallet.curve,
         wallet.public_key,
         {(factor.name, str(factor.kind), factor.keys) for factor in wallet.factors},
     )

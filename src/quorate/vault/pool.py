@@ -140,12 +140,14 @@ class Pool:
             (account.hex(), curve),
         )
 
-    def signed_since(self, moment: float, account: bytes | None = None) -> int:
-        """How many votes were given since then, for one account or in all."""
+    def signed_since(self, moment: float, account: bytes | None = None, curve: str | None = None) -> int:
+        """How many votes were given since then: for one account or in all, on one curve or on any."""
         whose, parameters = ("", ()) if account is None else (" AND account = ?", (account.hex(),))
+        if curve is not None:
+            whose, parameters = f"{whose} AND curve = ?", (*parameters, curve)
         with self._rows.storage.transaction() as tx:
             ((count,),) = tx.query(
-                f"SELECT COUNT(*) FROM pool_keys WHERE signed > ?{whose}",  # noqa: S608 - one of two texts
+                f"SELECT COUNT(*) FROM pool_keys WHERE signed > ?{whose}",  # noqa: S608 - texts of ours
                 (moment, *parameters),
             )
         return int(count)

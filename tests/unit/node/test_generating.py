@@ -9,11 +9,13 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from quorate.account.pool import Ask
 from quorate.entropy import system_rng
-from quorate.errors import Refused
+from quorate.errors import Refused, Unavailable
 from quorate.groups import ED25519, SECP256K1
-from quorate.node.generating import FIRST_BATCH, MAX_AHEAD, PoolBatches, turn
+from quorate.node.generating import DEMANDED_KEYS, FIRST_BATCH, MAX_AHEAD, PoolBatches, turn
 from quorate.node.node import Node
+from quorate.node.pool import DEMAND_SECONDS, ON_DEMAND
 from quorate.sharing.dkg import Batch
 from quorate.sharing.generation import GeneratedKey
 from quorate.testing.committee import LocalCommittee
@@ -191,6 +193,72 @@ async def test_after_a_restored_database_a_node_makes_no_keys(committee: LocalCo
         node.vault.pool.forget(tx)
     with pytest.raises(Refused, match="restored"):
         node.batches.consider(node.batches.spec(asked(node.batches)), "node2")
+
+
+async def test_keys_of_a_curve_without_stock_are_made_when_a_device_asks_and_only_a_few(
+    committee: LocalCommittee,
+) -> None:
+    committee.link()
+    nodes = list(committee.nodes.values())
+    await until(lambda: all(stored(node, curve) == [1] for node in nodes for curve in CURVES))
+    curve = ON_DEMAND[0]
+    assert all(not stored(node, curve) for node in nodes)
+    assert [level.curve for level in await nodes[0].refill.levels()] == list(CURVES)
+    for node in nodes[1:]:  # one that was not asked makes them with the others all the same
+        node.pool.offer(system_rng(32), Ask(curve))
+    await until(lambda: all(stored(node, curve) == [1] for node in nodes))
+    public = [[key.public for key in parts(node, curve, 1)] for node in nodes]
+    assert all(keys == public[0] for keys in public)
+    for node in nodes:
+        node.pool.offer(system_rng(32), Ask(curve))
+    await asyncio.sleep(0.5)
+    assert all(node.vault.pool.depth(curve) == DEMANDED_KEYS for node in nodes)
+    assert all(stored(node, CURVES[0]) == [1] for node in nodes)
+
+
+async def test_nobody_makes_a_node_generate_keys_without_stock_without_end(batches: PoolBatches) -> None:
+    level = msgspec.structs.replace(batches.next(batches.level(CURVES[0])), curve=ON_DEMAND[0])
+    with pytest.raises(Refused, match="another curve or size"):
+        batches.consider(batches.spec(msgspec.structs.replace(level, count=DEMANDED_KEYS + 1)), "node2")
+    for number in range(1, 10):
+        spec = batches.spec(msgspec.structs.replace(level, number=number, count=DEMANDED_KEYS))
+        try:
+            batches.consider(spec, "node2")
+        except NotNow:
+            break
+        batches.begun(spec)
+        keys = [(system_rng(32), b"part")] * DEMANDED_KEYS
+        batches._vault.pool.put(ON_DEMAND[0], number, keys)
+    assert batches.level(ON_DEMAND[0]).free == 3 * DEMANDED_KEYS
+
+
+async def test_a_question_for_a_curve_without_stock_is_forgotten(tmp_path: Path) -> None:
+    now = 2_000_000_000.0
+    made = LocalCommittee(tmp_path, 4, 1, stock=0, pool_target=6, pool_batch=8, clock=lambda: now)
+    try:
+        node = made.nodes["node1"]
+        assert node.batches.level(ON_DEMAND[0]).target == 0
+        node.pool.offer(system_rng(32), Ask(ON_DEMAND[0]))
+        assert node.batches.level(ON_DEMAND[0]).target == DEMANDED_KEYS
+        now += DEMAND_SECONDS
+        assert node.batches.level(ON_DEMAND[0]).target == 0
+    finally:
+        await made.close()
+
+
+async def test_a_curve_whose_library_is_missing_is_refused_by_name(
+    batches: PoolBatches, committee: LocalCommittee, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing(name: str) -> None:
+        raise Unavailable(f"{name} needs a library; install quorate[{name}]")
+
+    monkeypatch.setattr("quorate.node.pool.group_named", missing)
+    monkeypatch.setattr("quorate.node.generating.group_named", missing)
+    with pytest.raises(Refused, match="install quorate") as error:
+        committee.nodes["node1"].pool.offer(system_rng(32), Ask(ON_DEMAND[0]))
+    assert error.value.code == "curve"
+    with pytest.raises(Refused, match="install quorate"):
+        batches.consider(batches.spec(asked(batches)), "node2")
 
 
 async def test_batches_grow_to_the_configured_size(committee: LocalCommittee, tmp_path: Path) -> None:

@@ -8,7 +8,6 @@ signs anything yet. Whoever shows R such signatures makes the epoch live here, i
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
 
 from quorate.account.pool import MAX_CLAIMED
 from quorate.account.presets import DEVICE, formation_structure
@@ -18,14 +17,12 @@ from quorate.errors import Malformed, Refused
 from quorate.groups import group_named
 from quorate.node.callers import Caller, DeviceCaller
 from quorate.node.offers.offer import JudgedOffer, Run
+from quorate.node.pool import CURVES
 from quorate.session import Party, PublicKeys, Session, SessionSpec
 from quorate.sharing.epochs import epoch_number
 from quorate.sharing.formation import DECLARATION, FormationRequest, Formed, form_as_node
 from quorate.sharing.statements import to_sign
 from quorate.transport.host import Hosted
-
-CURVES: Final = ("secp256k1",)
-"""Curves that wallets are formed on so far."""
 
 
 class FormOffer(JudgedOffer[FormationRequest]):
