@@ -4,7 +4,8 @@ Each element has one encoding, and there is no cofactor: what would be torsion o
 element here. sr25519, the usual signature of Polkadot wallets, lives in it. The order is Ed25519's.
 
 rbcl's functions work on 32-byte encodings, and their products are constant-time. They read two things that
-this package does not: the identity (32 zero bytes), and encodings with the top bit set. Scalars are turned around for libsodium, as in `quorate.groups.ed25519`.
+this package does not: the identity (32 zero bytes), and encodings with the top bit set. Scalars are turned
+around for libsodium, as in `quorate.groups.ed25519`.
 
 The library is an extra: importing this module where it is missing raises `Unavailable`.
 """

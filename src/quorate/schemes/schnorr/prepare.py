@@ -97,8 +97,8 @@ def check_inputs(party: Party, signer: Signer, suite: Suite) -> None:
         raise LocalError("the session's parties are not the quorum's signers")
     if (spec.key, spec.epoch, spec.suite) != (quorum.key_id, quorum.epoch, suite.session_suite):
         raise LocalError("the session was agreed for another key, epoch or suite")
-    if quorum.group is not suite.group or quorum.group is not party.group:
-        raise LocalError(f"{suite.name} signs with keys of {suite.curve}, in sessions of that group")
+    if quorum.group is not party.group:
+        raise LocalError(f"{suite.name} signs with keys of {suite.curve}, not of {quorum.group.name}")
 
 
 def _public(
