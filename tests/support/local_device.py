@@ -19,7 +19,7 @@ from quorate.account import KeyRecord
 from quorate.account.committee import Activation, Succession
 from quorate.account.pool import Ask, Claim, Offered, Votes
 from quorate.device import Backup, Device
-from quorate.device.backup.process import BackupService, Task
+from quorate.device.backup.process import BackupService, Task, take_seats
 from quorate.device.home import Home
 from quorate.device.login import LoginRecord
 from quorate.device.network import Network, NodeRow
@@ -31,8 +31,6 @@ from quorate.identity.login import TOKEN_SECONDS
 from quorate.session import PublicKeys
 from quorate.testing.committee import LocalCommittee
 from quorate.transport.channel import Channel, ChannelClosed, MemoryChannel
-from quorate.transport.host import host
-from quorate.vault.files import erase
 
 PASSWORD = "correct horse battery"
 
@@ -128,16 +126,16 @@ class LocalBackup:
     ) -> LocalBackup:
         nodes = tuple((node, keys.to_bytes()) for node, keys in network.identities.items())
         path, password = str(backup.path), backup.password.reveal()
-        task = Task(name, network.name, account, device.to_bytes(), nodes, path, password)
+        task = Task(name, network.name, account, device.to_bytes(), nodes, path, password, backup.exists)
         service = BackupService(task, system_rng)
         near, far = MemoryChannel.pair()
-        return cls(service, near, asyncio.create_task(host(far, service, _at_once)))
+        return cls(service, near, asyncio.create_task(take_seats(far, service, _at_once)))
 
     async def finish(self, *, kept: bool) -> None:
         await self.channel.close()
         await self._serving
-        if not kept and self._service.written is not None:
-            erase(self._service.written)
+        if not kept:
+            self._service.give_up()
 
 
 class LocalIssuer:

@@ -1,4 +1,7 @@
-"""The structures offered before any expression: two presets and what they expand to."""
+"""The structures offered before any expression: two presets and what they expand to.
+
+Here too what both ends know of curves before any session: which of them need OT setups.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,9 @@ from typing import Final
 
 from quorate.errors import Malformed
 from quorate.sharing.access import AccessStructure
+
+PAIRED_CURVES: Final = frozenset({"secp256k1", "p256", "stark"})
+"""Curves of ECDSA, which wants an OT setup between any two signers."""
 
 DEVICE: Final = "device"
 BACKUP: Final = "backup"

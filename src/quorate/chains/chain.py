@@ -274,6 +274,9 @@ class Family(ABC):
 
     namespace: str
     chains: Mapping[str, Chain]
+    curves: tuple[str, ...] = ("secp256k1",)
+    """Names of the groups whose keys have accounts here, the usual one first. A key on another curve is never
+    shown to the family: 33 bytes of P-256 may read as a point of secp256k1, and nobody could spend there."""
 
     @abstractmethod
     def __init__(self, rows: Sequence[Chain] = ()) -> None:

@@ -14,7 +14,7 @@ disk. The device's keys are made at its first start and never leave it; its logi
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
@@ -23,8 +23,9 @@ from typing import Any, Final, Self
 from quorate.chains import Chains
 from quorate.clock import Clock, unix_time
 from quorate.device.backup import Backup
-from quorate.device.committee import followed, went_on
-from quorate.device.create import Report, Wish, create, make_live
+from quorate.device.committee import carry, followed, went_on
+from quorate.device.create import DEFAULT_CURVES, Wish, create, make_live
+from quorate.device.forming import Report
 from quorate.device.home import Home
 from quorate.device.instances import InstanceBook
 from quorate.device.login import Issuer, LocalIssuer, LoginRecord
@@ -173,51 +174,92 @@ class Device:
         backup: Backup | Mapping[str, Backup] | None = None,
         *,
         label: str = "",
+        keys: Sequence[str] = DEFAULT_CURVES,
         report: Report = _silent,
     ) -> Wallet:
-        """Make a wallet; its key is never anywhere whole. Needs every node for a few seconds.
+        """Make a wallet; its keys are never anywhere whole. Needs most nodes for a few seconds.
 
         `preset`: ``personal`` (any two of the nodes, this device, a backup), ``server`` (the nodes and this
         device), or an expression. `backup` is where the backup goes, for each by name if there are several.
+        `keys` names the curves it has a key on: ``secp256k1``, ``ed25519`` and what chains need beside them.
         Raises `LocalError` for a wish that cannot be met, `Missing` when a node is down.
         """
         backups = {BACKUP: backup} if isinstance(backup, Backup) else dict(backup or {})
-        wish = Wish.of(self.desk, preset, backups, label)
+        wish = Wish.of(self.desk, preset, backups, label, keys)
         try:
-            entry = await create(self.desk, self.shelf, wish, report)
+            entries = await create(self.desk, self.shelf, wish, report)
         except Abort as error:
             if not await went_on(self.desk, error):
                 raise
             # The nodes have gone on to another committee epoch; what was begun in the last one is given up.
-            wish = Wish.of(self.desk, preset, backups, label)
-            entry = await create(self.desk, self.shelf, wish, report)
-        return self._wallet(entry)
+            wish = Wish.of(self.desk, preset, backups, label, keys)
+            entries = await create(self.desk, self.shelf, wish, report)
+        return self._wallet(entries)
+
+    async def add_key(
+        self,
+        wallet: Wallet,
+        *curves: str,
+        password: str | Mapping[str, str] = "",
+        report: Report = _silent,
+    ) -> Wallet:
+        """Give a wallet a key on each of these curves, held by the same factors; gives the wallet anew.
+
+        A wallet with a backup needs the backup's file where it was written, and its `password` (by factor, if
+        there are several): another process opens it and adds its share of the new key. Raises `LocalError`,
+        `Unavailable`.
+        """
+        try:
+            return await self._add_key(wallet, curves, password, report)
+        except Abort as error:
+            if not await went_on(self.desk, error):
+                raise
+            return await self._add_key(wallet, curves, password, report)
+
+    async def _add_key(
+        self, wallet: Wallet, curves: Sequence[str], password: str | Mapping[str, str], report: Report
+    ) -> Wallet:
+        entries = next(found for found in await self._grouped() if found[0].key == wallet.id)
+        first = await carry(self.desk, self.shelf, entries[0])
+        if first is None:
+            names = self.desk.network.names
+            raise Missing("the nodes do not yet agree on the wallet's record", parties=names, needed=1)
+        passwords = password if isinstance(password, Mapping) else {}
+        backups = {
+            name: (path, passwords.get(name, password if isinstance(password, str) else ""))
+            for name, path in first.backups
+        }
+        wish = Wish.adding(curves, (first, *entries[1:]), backups)
+        await create(self.desk, self.shelf, wish, report)
+        found = next(entries for entries in await self._grouped() if entries[0].key == wallet.id)
+        return self._wallet([entry for entry in found if entry.state is WalletState.LIVE])
 
     async def wallets(self) -> list[Wallet]:
         """All wallets of this device, oldest first; finishes unfinished ones where the nodes allow."""
-        found = []
         entries = await self._entries()
         if entries:
             await settle_restore(self.desk, entries)
         for entry in entries:
             if entry.state is WalletState.STAGED:
                 try:
-                    entry = await make_live(self.desk, self.shelf, entry)
+                    await make_live(self.desk, self.shelf, entry)
                 except (Missing, Refused):
                     continue  # not live yet, or never: the others are as they were
-            found.append(self._wallet(entry))
+        found = []
+        for keys in await self._grouped():
+            live = [entry for entry in keys if entry.state is WalletState.LIVE]
+            if live and live[0].key == keys[0].key:
+                found.append(self._wallet(live))
         return found
 
     async def unfinished(self) -> int:
-        """How many wallets wait for enough nodes to be finished."""
-        return sum(entry.state is WalletState.STAGED for entry in await self._entries())
+        """How many wallets wait for enough nodes to be finished, or a key of theirs does."""
+        return sum(any(entry.state is WalletState.STAGED for entry in keys) for keys in await self._grouped())
 
     async def wallet(self, which: str | None = None) -> Wallet:
         """One wallet: by address or label, or the only one. Raises `LocalError`, saying which there are."""
         wallets = await self.wallets()
-        matching = [
-            w for w in wallets if which is None or which.lower() in (w.address.lower(), w.label.lower())
-        ]
+        matching = [w for w in wallets if which is None or which.lower() in w.names]
         if len(matching) == 1:
             return matching[0]
         if not wallets:
@@ -251,8 +293,12 @@ class Device:
         found: list[Entry] = await self._worker(self.shelf.all)
         return found
 
-    def _wallet(self, entry: Entry) -> Wallet:
-        return Wallet(self.desk, self.shelf, entry, self._chains)
+    async def _grouped(self) -> list[tuple[Entry, ...]]:
+        found: list[tuple[Entry, ...]] = await self._worker(self.shelf.wallets)
+        return found
+
+    def _wallet(self, entries: Sequence[Entry]) -> Wallet:
+        return Wallet(self.desk, self.shelf, entries, self._chains)
 
     async def _worker(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """Run a blocking function in the device's one worker thread."""

@@ -22,8 +22,12 @@ class TooFewNodes(Missing):
     """Not enough nodes answer. `parties` are the missing ones, `needed` how many of them would be enough."""
 
 
-async def gather_signers(desk: Desk, record: KeyRecord, penalties: Counter[str]) -> dict[str, Channel]:
+async def gather_signers(
+    desk: Desk, record: KeyRecord, penalties: Counter[str], *, paired: bool = True
+) -> dict[str, Channel]:
     """Channels to the nodes that sign next, the best candidates first; adds to `penalties`.
+
+    `paired`: only such with which there is an OT setup, or one can be made.
 
     Raises `TooFewNodes`; `Refused` with code ``login-again`` when quarantines are why; `NotAuthorised` when
     device and nodes are not enough for this key whoever answers.
@@ -42,7 +46,7 @@ async def gather_signers(desk: Desk, record: KeyRecord, penalties: Counter[str])
             if not batch:
                 _too_few(missing, len(nodes), needed, len(gathered))
             found = await asyncio.gather(
-                *(_reach(desk, name, penalties) for name in batch), return_exceptions=True
+                *(_reach(desk, name, penalties, paired) for name in batch), return_exceptions=True
             )
             for name, channel in zip(batch, found, strict=True):
                 if isinstance(channel, QuorateError):
@@ -59,9 +63,10 @@ async def gather_signers(desk: Desk, record: KeyRecord, penalties: Counter[str])
     return gathered
 
 
-async def _reach(desk: Desk, name: str, penalties: Counter[str]) -> Channel:
+async def _reach(desk: Desk, name: str, penalties: Counter[str], paired: bool) -> Channel:
     try:
-        await desk.ensure_setup(name)
+        if paired:
+            await desk.ensure_setup(name)
         return await desk.nodes.connect(name)
     except Missing:
         desk.reachable.failed(name)

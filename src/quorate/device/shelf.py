@@ -7,6 +7,7 @@ the certificate, so that a crash in between is finished at the next start, by sh
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Final
@@ -28,6 +29,8 @@ ABANDONED_SECONDS: Final = 900
 
 _KIND: Final = "wallet"
 _BEGUN: Final = "creating"
+_BELONGS: Final = "wallet-of"
+"""By key id: the first key of the wallet that a further key belongs to."""
 
 
 class WalletState(StrEnum):
@@ -91,11 +94,18 @@ class Shelf:
 
     def stage(self, creation: str, entry: Entry, share: KeyShare) -> None:
         """Keep a share that is not live yet, and all that is needed to make it so; one transaction."""
-        if entry.state is not WalletState.STAGED or share.epoch != entry.record.epoch:
-            raise LocalError("a wallet is staged with the share of the epoch it waits for")
+        self.stage_all(creation, [(entry, share)], entry.key)
+
+    def stage_all(self, creation: str, made: Sequence[tuple[Entry, KeyShare]], wallet: str) -> None:
+        """The same with several keys of the wallet whose first key is `wallet`: all of them, or none."""
         with self._vault.transaction():
-            self._vault.shares.put(entry.key, share.epoch, share.to_bytes(), owner=DEVICE)
-            self._vault.records.put(_KIND, entry.key, encode(entry), expected=0)
+            for entry, share in made:
+                if entry.state is not WalletState.STAGED or share.epoch != entry.record.epoch:
+                    raise LocalError("a wallet is staged with the share of the epoch it waits for")
+                self._vault.shares.put(entry.key, share.epoch, share.to_bytes(), owner=DEVICE)
+                self._vault.records.put(_KIND, entry.key, encode(entry), expected=0)
+                if entry.key != wallet:
+                    self._vault.records.put(_BELONGS, entry.key, bytes.fromhex(wallet), expected=0)
             self._vault.records.delete(_BEGUN, creation, expected=1)
 
     def make_live(self, entry: Entry) -> Entry:
@@ -143,6 +153,15 @@ class Shelf:
         """Every wallet, oldest first."""
         found = [decode(Entry, record.value) for record in self._vault.records.list(_KIND)]
         return sorted(found, key=lambda entry: (entry.created, entry.key))
+
+    def wallets(self) -> list[tuple[Entry, ...]]:
+        """The keys of every wallet, its first one first; the oldest wallet first."""
+        first = {row.name: row.value.hex() for row in self._vault.records.list(_BELONGS)}
+        found: dict[str, list[Entry]] = {}
+        entries = self.all()
+        for entry in sorted(entries, key=lambda entry: entry.key in first):
+            found.setdefault(first.get(entry.key, entry.key), []).append(entry)
+        return [tuple(found[entry.key]) for entry in entries if entry.key in found]
 
     def share(self, entry: Entry) -> KeyShare:
         """This device's share. Raises `Unavailable`."""

@@ -1,41 +1,25 @@
-"""One signature: choose nodes, run the protocol with them, go on with others when some fail.
+"""One key's signatures: the sessions of each scheme, and what is prepared for ECDSA.
 
-Who is asked first is decided in `quorate.device.gather`. A node that fails in the session, or is suspected,
-is passed over in the next try. What a check of our own has found to leak is stored (the OT setup is frozen)
-before the session says another word. What a node reports is its word, and costs it or another node at most
-the place in this signature.
+Which nodes take part is decided in `quorate.device.tries`. What a check of our own has found to leak is
+stored (the OT setup is frozen) before the session says another word.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Final, TypeVar
 
 from quorate.account import KeyRecord
 from quorate.account.presets import DEVICE
 from quorate.account.requests import OnlineRequest, PresignRequest
-from quorate.device.committee import carry, catch_up
-from quorate.device.gather import TooFewNodes, gather_signers
-from quorate.device.register import AccountRegister
+from quorate.chains.reading import Reading, numbered
 from quorate.device.sessions import Desk
 from quorate.device.shelf import Entry, Shelf
+from quorate.device.tries import Tries
 from quorate.encoding import encode
-from quorate.errors import (
-    Abort,
-    AlreadyUsed,
-    Blame,
-    LocalError,
-    Missing,
-    QuorateError,
-    Refused,
-    Remedy,
-    Suspicion,
-    Unavailable,
-)
+from quorate.errors import AlreadyUsed, LocalError, QuorateError, Refused, Remedy, Suspicion, Unavailable
 from quorate.primitives.parameters import STANDARD
 from quorate.schemes.ecdsa import (
     ONLINE,
@@ -46,57 +30,38 @@ from quorate.schemes.ecdsa import (
     ReadyPresignature,
     Request,
     Signature,
-    Signer,
     collect,
     presign,
-    sign,
     suite,
 )
+from quorate.schemes.quorum import Signer
 from quorate.session import Declaration, Party, ProtocolRun, SessionSpec, roster_digest
-from quorate.sharing.epochs import committee_epoch
 from quorate.transport.channel import Channel
 
 T = TypeVar("T")
-
-MAX_TRIES: Final = 5
-"""Attempts at one signature. Each can set aside a pair of nodes; a committee of thirty has fifteen, but
-whoever meets five failures in a row should look before asking on."""
 
 PRESIGNATURE_SECONDS: Final = 6 * 3600
 """How long a prepared signature waits. Nodes allow twelve hours."""
 
 
 class SigningRoom:
-    """Signs with one wallet's key."""
+    """Signs with one of a wallet's keys."""
 
     def __init__(self, desk: Desk, shelf: Shelf, entry: Entry) -> None:
         self._desk = desk
         self._shelf = shelf
-        self._entry = entry
+        self._tries = Tries(desk, shelf, entry)
 
     @property
     def record(self) -> KeyRecord:
-        return self._entry.record
+        return self._tries.record
 
-    async def sign(self, payload: bytes, digest: bytes) -> Signature:
-        """Sign a request of a chain; `digest` is what this device derived from it.
+    async def sign(self, reading: Reading) -> list[bytes]:
+        """Sign a request of a chain, as this device has read it: a signature for each of its digests.
 
-        Uses a prepared signature where one is there for the chosen nodes. Raises `Abort`, `LocalError`.
+        Raises `Abort`, `LocalError`.
         """
-
-        cold = False
-
-        async def attempt(entry: Entry, channels: Mapping[str, Channel]) -> Signature:
-            nonlocal cold
-            signers = tuple(sorted((*channels, DEVICE)))
-            ready = [] if cold else await self._waiting(entry, signers)
-            if ready:
-                cold = True  # whatever becomes of it, the next try leans on nothing prepared
-                return await self._online(entry, channels, signers, ready[0], payload, digest)
-            return await self._cold(entry, channels, signers, payload, digest)
-
-        async with self._desk.signing:
-            return await self._try(attempt)
+        return [await self._sign(reading, index) for index in range(len(reading.digests))]
 
     async def prepare(self, count: int) -> int:
         """Do ahead what needs no message, for the next `count` signatures; gives how many wait then."""
@@ -108,8 +73,25 @@ class SigningRoom:
         waiting = 0
         for _ in range(count):
             async with self._desk.signing:
-                waiting = await self._try(attempt)
+                waiting = await self._tries.run(attempt, paired=True)
         return waiting
+
+    async def _sign(self, reading: Reading, index: int) -> bytes:
+        """The signature on one digest; a prepared one where one is there for the chosen nodes."""
+        # Prepared are ECDSA's alone, and those of the key itself.
+        cold = reading.scheme.declaration != SIGN or reading.tweak(index) is not None
+
+        async def attempt(entry: Entry, channels: Mapping[str, Channel]) -> bytes:
+            nonlocal cold
+            signers = tuple(sorted((*channels, DEVICE)))
+            ready = [] if cold else await self._waiting(entry, signers)
+            if ready:
+                cold = True  # whatever becomes of it, the next try leans on nothing prepared
+                return await self._online(entry, channels, signers, ready[0], reading, index)
+            return await self._cold(entry, channels, signers, reading, index)
+
+        async with self._desk.signing:
+            return await self._tries.run(attempt, paired=reading.scheme.needs_pairs)
 
     # --- the sessions --------------------------------------------------------------------------------
 
@@ -118,20 +100,33 @@ class SigningRoom:
         entry: Entry,
         channels: Mapping[str, Channel],
         signers: tuple[str, ...],
-        payload: bytes,
-        digest: bytes,
-    ) -> Signature:
-        signer, pairs = await self._seat(entry, signers)
+        reading: Reading,
+        index: int,
+    ) -> bytes:
+        scheme, message = reading.scheme, reading.digest(index).value
+        signer, pairs = await self._seat(entry, signers, paired=scheme.needs_pairs)
         login = self._desk.login().issued
 
-        async def protocol(party: Party) -> Signature:
-            checking = partial(self._checked, pairs, login)
-            return _own(await sign(party, signer, pairs, digest, combiner=DEVICE, checking=checking))
+        async def protocol(party: Party) -> bytes:
+            signature = await scheme.sign(
+                party,
+                signer,
+                message,
+                combiner=DEVICE,
+                pairs=pairs,
+                tweak=reading.tweak(index),
+                path=reading.path,
+                checking=partial(self._checked, pairs, login),
+            )
+            return _own(signature)
 
-        return await self._run(entry.record, channels, signers, SIGN, payload, protocol)
+        payload, suite_name = numbered(reading.decoded.payload, index), scheme.suite(entry.record.group)
+        return await self._run(
+            entry.record, channels, signers, scheme.declaration, suite_name, payload, protocol
+        )
 
     async def _presign(self, entry: Entry, channels: Mapping[str, Channel], signers: tuple[str, ...]) -> int:
-        signer, pairs = await self._seat(entry, signers)
+        signer, pairs = await self._seat(entry, signers, paired=True)
         expires = int(self._desk.clock()) + PRESIGNATURE_SECONDS
         login = self._desk.login().issued
 
@@ -139,8 +134,8 @@ class SigningRoom:
             checking = partial(self._checked, pairs, login)
             return await presign(party, signer, pairs, expires=expires, checking=checking)
 
-        payload = encode(PresignRequest(expires))
-        made = await self._run(entry.record, channels, signers, PRESIGN, payload, protocol)
+        payload, suite_name = encode(PresignRequest(expires)), suite(entry.record.group, STANDARD)
+        made = await self._run(entry.record, channels, signers, PRESIGN, suite_name, payload, protocol)
         return int(await self._desk.worker(self._keep, entry.record, made, signers, pairs, expires))
 
     async def _online(
@@ -149,9 +144,11 @@ class SigningRoom:
         channels: Mapping[str, Channel],
         signers: tuple[str, ...],
         presignature: bytes,
-        payload: bytes,
-        digest: bytes,
-    ) -> Signature:
+        reading: Reading,
+        index: int,
+    ) -> bytes:
+        digest = reading.digest(index).value
+
         async def protocol(party: Party) -> Signature:
             tweak = entry.record.group.scalar(0)
             request = Request.of(party.spec, presignature, digest, combiner=DEVICE, tweak=tweak)
@@ -165,9 +162,10 @@ class SigningRoom:
                 raise Unavailable(str(error), remedy=Remedy.RETRY) from None
             return await collect(party, ReadyPresignature(Presignature.from_bytes(kept.reveal())), request)
 
-        asked = encode(OnlineRequest(presignature, payload))
+        asked = encode(OnlineRequest(presignature, numbered(reading.decoded.payload, index)))
+        suite_name = suite(entry.record.group, STANDARD)
         try:
-            return await self._run(entry.record, channels, signers, ONLINE, asked, protocol)
+            found = await self._run(entry.record, channels, signers, ONLINE, suite_name, asked, protocol)
         except QuorateError as error:
             # Some node may have answered, so it is of no more use. One that says it has none, as after a
             # restart, most likely has none of the others either: each would cost a signature a try.
@@ -175,6 +173,7 @@ class SigningRoom:
             useless = await self._waiting(entry, signers) if gone else [presignature]
             await self._desk.worker(self._burn, useless)
             raise
+        return found.to_bytes()
 
     async def _run(
         self,
@@ -182,6 +181,7 @@ class SigningRoom:
         channels: Mapping[str, Channel],
         signers: tuple[str, ...],
         declaration: Declaration,
+        suite_name: str,
         payload: bytes,
         protocol: ProtocolRun[T],
     ) -> T:
@@ -189,7 +189,7 @@ class SigningRoom:
         proposal = SessionSpec(
             declaration.name,
             declaration.version,
-            suite(record.group, STANDARD),
+            suite_name,
             record.key,
             record.epoch,
             signers,
@@ -202,121 +202,23 @@ class SigningRoom:
         _, result = await self._desk.run(channels, roster, proposal, declaration, record.group, protocol)
         return result
 
-    # --- choosing, and going on ----------------------------------------------------------------------
-
-    async def _try(self, attempt: Callable[[Entry, Mapping[str, Channel]], Awaitable[T]]) -> T:
-        marks = _Marks(self._desk.network.quorums.liars)
-        last: QuorateError | None = None
-        for _ in range(MAX_TRIES):
-            # Another signature of this moment may have followed the committee to its next epoch.
-            entry = self._entry = await self._desk.worker(self._shelf.entry, self._entry.key)
-            if committee_epoch(entry.record.epoch) < self._desk.network.epoch:
-                # Another wallet has been there first: the nodes sign nothing in the epoch of ours any more.
-                entry = self._entry = await carry(self._desk, self._shelf, entry) or entry
-            try:
-                channels = await gather_signers(self._desk, entry.record, marks.penalties)
-            except TooFewNodes as error:
-                if await self._follow():
-                    continue
-                raise last if isinstance(last, Refused) else error from last
-            try:
-                result = await attempt(entry, channels)
-            except Abort as error:
-                last = error
-                await self._react(error, marks)
-                continue
-            except LocalError as error:
-                if error.remedy not in (Remedy.RETRY, Remedy.QUARANTINE):
-                    raise
-                last = error
-                continue
-            finally:
-                self._desk.release(channels)
-            self._desk.reachable.worked(channels)
-            return result
-        raise last or LocalError("nothing was tried")
-
-    async def _react(self, error: Abort, marks: _Marks) -> None:
-        """Make the next try different, or raise."""
-        known = self._desk.network.nodes
-        nodes = [name for name in error.parties if name in known]
-        if error.reported_by in known:
-            # Whoever reports a failure may be its cause, whomever it names. It weighs more than being named:
-            # else one liar that names two others at a time would stay in every set until the tries are over.
-            marks.penalties[error.reported_by] += 2
-        if isinstance(error, Refused):
-            await self._react_to_refusal(error, nodes, marks)
-        elif isinstance(error, Missing) and not error.reported_by:
-            for name in nodes:
-                self._desk.reachable.failed(name)
-        elif isinstance(error, Suspicion | Blame | Missing):
-            marks.penalties.update(nodes)
-        elif DEVICE in error.parties and len(error.parties) == 2 and nodes:
-            # The two ends hold different OT setups (step 2.2): make a fresh one.
-            await self._renew(nodes[0], marks.penalties)
-        else:
-            marks.penalties.update(nodes)
-
-    async def _react_to_refusal(self, error: Refused, nodes: list[str], marks: _Marks) -> None:
-        if error.code == "no-instance" and nodes:
-            if DEVICE in error.parties:
-                await self._renew(nodes[0], marks.penalties)
-            else:
-                await self._make_instances(nodes, marks.penalties)
-        elif error.code in ("epoch", "committee") and nodes:
-            if not await self._follow():
-                await self._catch_up(nodes, marks.penalties)
-        elif error.code == "unknown-key" and nodes:
-            await self._catch_up(nodes, marks.penalties)
-        elif error.code == "presignature":
-            return  # ours is used up too; the next try signs cold
-        elif error.code == "login-again" and nodes:
-            marks.penalties.update(nodes)
-        elif marks.is_settled(error):
-            raise error
-
-    async def _follow(self) -> bool:
-        """Go with the nodes to another committee epoch, if there is one; the next try is in that."""
-        carried = await catch_up(self._desk, self._shelf, self._entry)
-        if carried is not None:
-            self._entry = carried
-        return carried is not None
-
-    async def _renew(self, node: str, penalties: Counter[str]) -> None:
-        try:
-            await self._desk.set_up(node)
-        except (Abort, LocalError):
-            penalties[node] += 1
-
-    async def _make_instances(self, nodes: list[str], penalties: Counter[str]) -> None:
-        for node in nodes:
-            try:
-                await self._desk.nodes.make_instances(node)
-            except Abort:
-                penalties[node] += 1
-
-    async def _catch_up(self, nodes: list[str], penalties: Counter[str]) -> None:
-        """A node that was away when the wallet became live is told what is decided now."""
-        register = await AccountRegister.open(self._desk)
-        for node in nodes:
-            penalties[node] += 1
-            try:
-                await register.show(node)
-            except Abort:
-                continue
-
     # --- storage, in the worker ----------------------------------------------------------------------
 
-    async def _seat(self, entry: Entry, signers: tuple[str, ...]) -> tuple[Signer, dict[str, PairSetup]]:
-        found: tuple[Signer, dict[str, PairSetup]] = await self._desk.worker(self._take_seat, entry, signers)
+    async def _seat(
+        self, entry: Entry, signers: tuple[str, ...], *, paired: bool
+    ) -> tuple[Signer, dict[str, PairSetup]]:
+        found: tuple[Signer, dict[str, PairSetup]]
+        found = await self._desk.worker(self._take_seat, entry, signers, paired)
         return found
 
-    def _take_seat(self, entry: Entry, signers: tuple[str, ...]) -> tuple[Signer, dict[str, PairSetup]]:
+    def _take_seat(
+        self, entry: Entry, signers: tuple[str, ...], paired: bool
+    ) -> tuple[Signer, dict[str, PairSetup]]:
         if self._shelf.entry(entry.key).record != entry.record:
             raise Unavailable("the wallet has followed its nodes to another epoch", remedy=Remedy.RETRY)
         signer = Signer.of(self._shelf.share(entry), signers)
         book = self._desk.book
-        return signer, {name: book.load(name) for name in signers if name != DEVICE}
+        return signer, {name: book.load(name) for name in signers if name != DEVICE and paired}
 
     @contextmanager
     def _checked(self, pairs: Mapping[str, PairSetup], login: int) -> Iterator[None]:
@@ -372,24 +274,7 @@ class SigningRoom:
         return len(self._ready(record, signers))
 
 
-@dataclass(slots=True)
-class _Marks:
-    """What the tries of one signature have shown of the nodes."""
-
-    liars: int
-    penalties: Counter[str] = field(default_factory=Counter)
-    refused: dict[str, set[str]] = field(default_factory=dict)
-
-    def is_settled(self, error: Refused) -> bool:
-        """Whether this refusal is final: our own, or said by more nodes than may lie."""
-        if not error.reported_by:
-            return True
-        said = self.refused.setdefault(error.code, set())
-        said.add(error.reported_by)
-        return len(said) > self.liars
-
-
-def _own(signature: Signature | None) -> Signature:
+def _own(signature: bytes | None) -> bytes:
     if signature is None:
         raise LocalError("the combiner of a signature is given it")
     return signature

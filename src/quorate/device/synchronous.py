@@ -12,13 +12,14 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from quorate.chains import Decoded, Preview, Signed
 from quorate.device.backup import Backup
+from quorate.device.create import DEFAULT_CURVES
 from quorate.device.device import Device as AsyncDevice
 from quorate.device.login import Issuer, LoginRecord
 from quorate.device.wallet import ETHEREUM, Facts
@@ -115,12 +116,18 @@ class Device:
         backup: Backup | Mapping[str, Backup] | None = None,
         *,
         label: str = "",
+        keys: Sequence[str] = DEFAULT_CURVES,
         report: Callable[[str], None] | None = None,
     ) -> Wallet:
         """See `quorate.device.device.Device.create_wallet`."""
         reporting = {} if report is None else {"report": report}
+        making = self._inner.create_wallet(preset, backup, label=label, keys=keys, **reporting)
+        return Wallet(self._loop.run(making), self._loop)
+
+    def add_key(self, wallet: Wallet, *curves: str, password: str | Mapping[str, str] = "") -> Wallet:
+        """See `quorate.device.device.Device.add_key`."""
         return Wallet(
-            self._loop.run(self._inner.create_wallet(preset, backup, label=label, **reporting)), self._loop
+            self._loop.run(self._inner.add_key(wallet.inner, *curves, password=password)), self._loop
         )
 
     def wallets(self) -> list[Wallet]:
@@ -141,6 +148,16 @@ class Wallet:
 
     def __repr__(self) -> str:
         return repr(self._inner)
+
+    @property
+    def inner(self) -> AsyncWallet:
+        """The same wallet for callers on the event loop."""
+        return self._inner
+
+    @property
+    def curves(self) -> tuple[str, ...]:
+        """The curves it has keys on."""
+        return self._inner.curves
 
     @property
     def address(self) -> str:

@@ -11,26 +11,34 @@ what they read. The low face is `payload_of…` and `sign`, which takes a payloa
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from quorate.account import survival
-from quorate.chains import Chain, Chains, Decoded, Preview, Signed
+from quorate.chains import Chain, Chains, Decoded, Preview, Request, Signed
+from quorate.chains.reading import Reading, child_of, read_for
 from quorate.device.sessions import Desk
 from quorate.device.shelf import Entry, Shelf, WalletState
 from quorate.device.sign import SigningRoom
-from quorate.errors import LocalError, Unavailable
+from quorate.errors import LocalError, Refused, Unavailable
 
 if TYPE_CHECKING:
     from quorate.chains.ethereum.account import QuorateAccount
 
 ETHEREUM: Final = "eip155:1"
+ETHEREUM_CURVE: Final = "secp256k1"
+
+OTHER_KEY: Final = frozenset({"other-account", "other-curve"})
+"""The codes with which a family refuses a payload that is for another key than the one it was shown."""
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What there is to know of a wallet, in plain values. `survives` is a sentence for its owner."""
+    """What there is to know of a wallet, in plain values. `survives` is a sentence for its owner.
+
+    `key` and `epoch` are the first key's; `keys` has curve, id and public key of each.
+    """
 
     address: str
     label: str
@@ -43,6 +51,7 @@ class Facts:
     key: str
     epoch: int
     created: int
+    keys: tuple[Mapping[str, Any], ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """The same for JSON."""
@@ -52,12 +61,12 @@ class Facts:
 class Wallet:
     """One live wallet of a device. Made by `Device`; all coroutines run on the loop it was made on."""
 
-    def __init__(self, desk: Desk, shelf: Shelf, entry: Entry, chains: Chains) -> None:
-        if entry.state is not WalletState.LIVE:
+    def __init__(self, desk: Desk, shelf: Shelf, entries: Sequence[Entry], chains: Chains) -> None:
+        if not entries or any(entry.state is not WalletState.LIVE for entry in entries):
             raise Unavailable("this wallet is not finished; start its nodes and open the device again")
-        self._entry = entry
+        self._first = entries[0]
         self._chains = chains
-        self._room = SigningRoom(desk, shelf, entry)
+        self._rooms = {entry.record.curve: SigningRoom(desk, shelf, entry) for entry in entries}
         self._loop = asyncio.get_running_loop()
         self._desk = desk
 
@@ -65,23 +74,58 @@ class Wallet:
         return f"Wallet({self.address})"
 
     @property
+    def id(self) -> str:
+        """What the device calls the wallet: the id of its first key, in hex."""
+        return self._first.key
+
+    @property
     def address(self) -> str:
-        """The address on Ethereum and every chain like it."""
-        return self.address_on(ETHEREUM)
+        """The address on Ethereum and every chain like it; without a key for that, the first key in hex."""
+        if ETHEREUM_CURVE in self._rooms:
+            return self.address_on(ETHEREUM)
+        return self.public_key.hex()
 
     @property
     def label(self) -> str:
         """The name its owner gave it."""
-        return self._entry.label
+        return self._first.label
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What it may be called by, in lower case: address, label, and every key in hex."""
+        keys = (room.record.public_key.hex() for room in self._rooms.values())
+        return self.address.lower(), self.label.lower(), *keys
+
+    @property
+    def curves(self) -> tuple[str, ...]:
+        """The curves it has keys on, the first key's first."""
+        return tuple(self._rooms)
 
     @property
     def public_key(self) -> bytes:
-        """33 bytes, compressed."""
-        return self._entry.record.public_key
+        """Of the first key, compressed."""
+        return self._first.record.public_key
 
-    def address_on(self, chain: str) -> str:
-        """The address on a chain, by its CAIP-2 id. Raises `Refused` for a chain nobody here knows."""
-        return self._chains.address(chain, self._entry.record.point)
+    def public_key_on(self, curve: str) -> bytes:
+        """Of the key on a curve, in the curve's usual encoding. Raises `LocalError`."""
+        return self._room(curve).record.public_key
+
+    def public_key_at(self, curve: str, path: str) -> bytes:
+        """Of an account derived from the key on a curve (docs/derivation.md); the key's own for ``""``."""
+        return child_of(self._room(curve).record, path).to_bytes()
+
+    def address_on(self, chain: str, path: str = "") -> str:
+        """The address on a chain, by its CAIP-2 id: of the key, or of an account derived from it.
+
+        Raises `Refused` for a chain nobody here knows, `LocalError` without a key that has accounts there.
+        """
+        record = self._rooms_for(chain)[0].record
+        return self._chains.address(chain, child_of(record, path))
+
+    def addresses_on(self, chain: str, path: str = "") -> Mapping[str, str]:
+        """Every address there, by its kind: of the usual key, the default one first."""
+        record = self._rooms_for(chain)[0].record
+        return self._chains.family(chain).addresses(child_of(record, path), chain)
 
     def chain(self, name: str) -> Chain:
         """The row of a chain, by its CAIP-2 id. Raises `Refused` for one nobody here knows."""
@@ -93,19 +137,19 @@ class Wallet:
         """A complete Ethereum transaction by its JSON-RPC names; ``chainId`` names the chain."""
         from quorate.chains.ethereum import requests
 
-        return requests.transaction(fields, self.address)
+        return requests.transaction(fields, self.address_on(ETHEREUM))
 
     def payload_of_message(self, message: str | bytes, chain: str = ETHEREUM) -> bytes:
         """A personal message (EIP-191)."""
         from quorate.chains.ethereum import requests
 
-        return requests.message(message, self.address, chain)
+        return requests.message(message, self.address_on(ETHEREUM), chain)
 
     def payload_of_typed_data(self, document: Mapping[str, Any], chain: str = "") -> bytes:
         """Typed data (EIP-712); `chain` where its domain names none."""
         from quorate.chains.ethereum import requests
 
-        return requests.typed_data(document, self.address, chain)
+        return requests.typed_data(document, self.address_on(ETHEREUM), chain)
 
     def preview(self, request: bytes | str | Mapping[str, Any]) -> Preview:
         """What would be signed, for a person to read.
@@ -117,7 +161,7 @@ class Wallet:
 
     def decode(self, payload: bytes) -> Decoded:
         """A payload understood, as every signer understands it. Raises `Malformed` or `Refused`."""
-        return self._chains.decode(payload, self._entry.record.point)
+        return self._read(payload)[1].decoded
 
     # --- signatures ----------------------------------------------------------------------------------
 
@@ -138,16 +182,16 @@ class Wallet:
 
     async def sign(self, payload: bytes) -> Signed:
         """Sign a payload of any chain, and attach the signature; verified before it is returned."""
-        decoded = await asyncio.to_thread(self.decode, payload)
-        signature = await self._room.sign(payload, decoded.digest)
-        return self._chains.attach(decoded, [signature.to_bytes()])
+        room, reading = await asyncio.to_thread(self._read, payload)
+        return self._chains.attach(reading.decoded, await room.sign(reading))
 
     async def prepare(self, count: int = 1) -> int:
         """Do the slow part of the next `count` signatures now; gives how many are ready.
 
-        They serve the same nodes for six hours and are used by the next signatures on their own.
+        They serve the same nodes for six hours and are used by the next signatures on their own. For the key
+        on secp256k1.
         """
-        return await self._room.prepare(count)
+        return await self._room(ETHEREUM_CURVE).prepare(count)
 
     def account(self, chain: str = ETHEREUM) -> QuorateAccount:
         """An eth-account `LocalAccount` for web3.py and its like; it signs through this wallet.
@@ -158,25 +202,51 @@ class Wallet:
         from quorate.chains.ethereum.account import QuorateAccount
 
         return QuorateAccount(
-            self._entry.record.point, self._sign_from_thread, chain=chain, chains=self._chains
+            self._room(ETHEREUM_CURVE).record.point, self._sign_from_thread, chain=chain, chains=self._chains
         )
 
     def show(self) -> Facts:
         """Facts about the wallet."""
-        record = self._room.record
+        record = self._rooms[self._first.record.curve].record
         return Facts(
             address=self.address,
-            label=self._entry.label,
-            preset=self._entry.preset,
+            label=self._first.label,
+            preset=self._first.preset,
             structure=record.structure,
             survives=survival(record.access),
-            backups=tuple(path for _, path in self._entry.backups),
+            backups=tuple(path for _, path in self._first.backups),
             nodes=tuple(self._desk.network.names),
             network=record.network,
-            key=self._entry.key,
+            key=self._first.key,
             epoch=record.epoch,
-            created=self._entry.created,
+            created=self._first.created,
+            keys=tuple(
+                {"curve": curve, "key": room.record.key.hex(), "public_key": room.record.public_key.hex()}
+                for curve, room in self._rooms.items()
+            ),
         )
+
+    def _room(self, curve: str) -> SigningRoom:
+        room = self._rooms.get(curve)
+        if room is None:
+            raise LocalError(f"this wallet has no key on {curve}; add one: quorate wallet add-key {curve}")
+        return room
+
+    def _rooms_for(self, chain: str) -> list[SigningRoom]:
+        """Of the keys that have accounts on a chain, the usual one first. Raises `LocalError`."""
+        curves = self._chains.family(chain).curves
+        return [self._rooms[curve] for curve in curves if curve in self._rooms] or [self._room(curves[0])]
+
+    def _read(self, payload: bytes) -> tuple[SigningRoom, Reading]:
+        """Which key a payload is for, and what it says."""
+        *others, last = self._rooms_for(Request.from_payload(payload).chain)
+        for room in others:
+            try:
+                return room, read_for(self._chains, room.record, payload)
+            except Refused as refused:
+                if refused.code not in OTHER_KEY:
+                    raise
+        return last, read_for(self._chains, last.record, payload)
 
     def _payload(self, request: bytes | str | Mapping[str, Any]) -> bytes:
         if isinstance(request, bytes):
@@ -199,7 +269,8 @@ class Wallet:
             )
 
         async def run() -> bytes:
-            decoded = await asyncio.to_thread(self.decode, payload)
-            return (await self._room.sign(payload, decoded.digest)).to_bytes()
+            room, reading = await asyncio.to_thread(self._read, payload)
+            (signature,) = await room.sign(reading)
+            return signature
 
         return asyncio.run_coroutine_threadsafe(run(), self._loop).result()

@@ -52,7 +52,7 @@ from quorate.node.offers.creation import FormOffer
 from quorate.node.offers.offer import Offer, Services
 from quorate.node.offers.refreshing import RefreshOffer, burn_interrupted
 from quorate.node.offers.setup import SetupOffer
-from quorate.node.offers.signing import OnlineOffer, PresignOffer, SignOffer
+from quorate.node.offers.signing import SIGN_SUFFIX, OnlineOffer, PresignOffer, SignOffer
 from quorate.node.pairs import Pairs
 from quorate.node.policy import DefaultPolicy, Policy
 from quorate.node.pool import NodePool
@@ -143,6 +143,7 @@ class Node:
             batch=config.pool_batch,
             log=self.log,
             metrics=self.metrics,
+            is_wanted=self.pool.is_wanted,
         )
         self.standing.speak(self.batches)
         self.refill = Refill(
@@ -156,6 +157,7 @@ class Node:
             log=self.log,
             metrics=self.metrics,
         )
+        self.pool.demanded = self.refill.look
         self.epochs = EpochChange(
             Means(
                 config.name,
@@ -225,11 +227,12 @@ class Node:
             worker=self.worker,
             ensure=self.ensure,
         )
+        self._signing = SignOffer(services)
         self._offers: dict[str, Offer] = {
             "formation": FormOffer(services),
             "refresh": RefreshOffer(services),
             SETUP.name: SetupOffer(services),
-            "ecdsa.sign": SignOffer(services),
+            "ecdsa.sign": self._signing,
             "ecdsa.presign": PresignOffer(services),
             "ecdsa.online": OnlineOffer(services),
         }
@@ -347,6 +350,9 @@ class Node:
     def offer(self, spec: SessionSpec) -> Offer:
         """The offer for a protocol. Raises `Refused`."""
         found = self._offers.get(spec.protocol)
+        if found is None and spec.protocol.endswith(SIGN_SUFFIX):
+            # of whatever scheme: the payload says which, and it says whether this is its protocol
+            return self._signing
         if found is None:
             raise Refused(f"{self.config.name} does not speak {spec.protocol[:64]}", code="protocol")
         return found

@@ -15,7 +15,7 @@ from quorate.device.device import Device
 from quorate.device.gather import TooFewNodes
 from quorate.device.reachable import REMEMBER_SECONDS, Reachability
 from quorate.device.sessions import Closed, Event, Opened
-from quorate.device.sign import MAX_TRIES
+from quorate.device.tries import MAX_TRIES
 from quorate.device.wallet import Wallet
 from quorate.errors import Abort, Missing, Refused, Remedy, Unavailable
 from quorate.node.node import Node

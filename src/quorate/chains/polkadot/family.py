@@ -56,6 +56,7 @@ class Polkadot(Family):
     """Addresses, payloads, previews and signed extrinsics of Polkadot's chains."""
 
     namespace = "polkadot"
+    curves = ("ed25519", "ristretto255", "secp256k1")
 
     def __init__(self, rows: Sequence[Chain] = ()) -> None:
         added = tuple(network_of(row) for row in rows)

@@ -8,7 +8,7 @@ import sys
 from typing import Final
 
 from quorate.device.backup.file import Backup
-from quorate.device.backup.process import KEPT, VOID, Task
+from quorate.device.backup.process import KEPT, REFUSED, VOID, Task
 from quorate.device.network import Network
 from quorate.errors import Unavailable
 from quorate.session import PublicKeys
@@ -54,6 +54,7 @@ class BackupLink:
             tuple((node, keys.to_bytes()) for node, keys in network.identities.items()),
             str(backup.path),
             backup.password.reveal(),
+            backup.exists,
         )
         try:
             await channel.send_block(task.to_bytes())
@@ -61,6 +62,9 @@ class BackupLink:
         except (ChannelClosed, TimeoutError):
             await _end(process)
             raise Unavailable("the backup's process did not start; see the messages above") from None
+        if keys.startswith(REFUSED):
+            await _end(process)
+            raise Unavailable(keys.removeprefix(REFUSED).decode(errors="replace"))
         return cls(process, channel, PublicKeys.from_bytes(keys))
 
     async def finish(self, *, kept: bool) -> None:

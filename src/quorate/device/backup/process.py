@@ -7,8 +7,12 @@ told what it is for (`Task`, with the password), then it hands over its public k
 the wallet's refresh (docs/protocols/refresh.md), whose items are sealed to it, and writes its file before it
 reports that it has finished. What the device carries for it is ciphertext; no process sees two shares.
 
+A wallet with several keys is refreshed key by key; the backup is one and the same factor of all, and its file
+is written anew with each. A file that exists is opened first, for a key that is added to its wallet.
+
 At the end it is told what became of the wallet. If that was an abort the file is erased, because a share of
-an aborted line is half of the key; if the device died it stays, and the device settles it when it is back.
+an aborted line is half of the key (or it is again what it was before); if the device died it stays, and the
+device settles it when it is back.
 """
 
 from __future__ import annotations
@@ -22,25 +26,28 @@ from typing import Annotated, Final
 import msgspec
 
 from quorate.account.presets import DEVICE
-from quorate.device.backup.file import write
+from quorate.device.backup.file import open_backup, read_header, write
 from quorate.encoding import Confidential, decode, encode
 from quorate.entropy import Rng, system_rng
-from quorate.errors import Malformed, ProofRejected, QuorateError, Refused
+from quorate.errors import Malformed, ProofRejected, QuorateError, Refused, Unavailable
 from quorate.groups import group_named
 from quorate.secret import Secret
 from quorate.session import NONCE_BYTES, KeyPair, Party, PublicKeys, Session, SessionSpec
 from quorate.sharing.change import Change, structure_of
+from quorate.sharing.keyshare import KeyShare
 from quorate.sharing.refresh import DECLARATION, Refreshed, refresh_as_factor
-from quorate.transport.channel import ChannelClosed
-from quorate.transport.frames import Begin, Propose
-from quorate.transport.host import Hosted, host
-from quorate.transport.pipe import standard_streams
-from quorate.vault.files import erase
+from quorate.transport.channel import Channel, ChannelClosed
+from quorate.transport.frames import Begin, Frame, Propose, read_frame
+from quorate.transport.host import Hosted, Worker, host
+from quorate.transport.pipe import PipeChannel, standard_streams
+from quorate.vault.files import erase, read_small, write_new
 
 KEPT: Final = b"kept"
 VOID: Final = b"void"
 """What the device says at the end: the wallet lives, or it was given up."""
 
+REFUSED: Final = b"refused: "
+"""What the process begins with instead of its public keys, when it can't open the file."""
 
 FORMATION_SECONDS: Final = 180.0
 """How long the backup waits for its seat: the key is formed meanwhile, on machines that may be slow."""
@@ -56,6 +63,7 @@ class Task(Confidential, frozen=True):
     nodes: tuple[tuple[str, bytes], ...]
     path: str
     password: str
+    exists: bool = False
 
     def to_bytes(self) -> bytes:
         """For the pipe only: the password is inside."""
@@ -69,7 +77,9 @@ class BackupService:
         self.me = task.name
         self._task = task
         self._rng = rng
-        self._seed = rng(32)
+        self._shares: tuple[KeyShare, ...] = ()
+        self._before: bytes | None = None
+        self._seed = self._open() if task.exists else rng(32)
         self.written: Path | None = None
         self.keys = KeyPair(Secret(self._seed))
         self._known: dict[str, PublicKeys] = {
@@ -103,13 +113,38 @@ class BackupService:
         return _Seat(session, self)
 
     def keep(self, refreshed: Refreshed) -> None:
-        """Write the file, durably."""
+        """Write the file, durably, with all shares there are."""
         if refreshed.share is None:
             raise Malformed("a refresh for a backup gives it a share")
         task = self._task
         path = Path(task.path)
-        write(path, task.network, self._seed, refreshed.share, task.password, self._rng)
+        first, *more = shares = (*self._shares, refreshed.share)
+        there = task.exists or self.written is not None
+        write(path, task.network, self._seed, first, task.password, self._rng, more=more, replace=there)
         self.written = path
+        self._shares = shares
+
+    def give_up(self) -> None:
+        """The wallet, or the key that was added, was given up: the file is as it was before, or gone."""
+        if self.written is None:
+            return
+        if self._before is None:
+            erase(self.written)
+        else:
+            draft = self.written.with_name(self.written.name + ".draft")
+            write_new(self.written, self._before, draft=draft)
+        self.written = None
+
+    def _open(self) -> bytes:
+        """Take up a file that exists; gives the seed of the keys. Raises `Unavailable`, `Malformed`."""
+        task = self._task
+        path = Path(task.path)
+        opened = open_backup(path, task.password, self._rng)
+        header = read_header(path)
+        if (header.network, header.factor) != (task.network, task.name):
+            raise Unavailable(f"{path} is the backup of another network or factor")
+        self._shares, self._before = opened.shares, read_small(path)
+        return opened.seed.reveal()
 
     def _judge(self, spec: SessionSpec) -> Change:
         change = decode(Change, spec.payload)
@@ -147,23 +182,74 @@ class _Seat(Hosted):
         """Nothing was written yet."""
 
 
+async def take_seats(channel: Channel, service: BackupService, worker: Worker) -> None:
+    """Its seat in one refresh after the other, for as long as the channel is open."""
+    while True:
+        try:
+            frame = await asyncio.wait_for(channel.receive(), FORMATION_SECONDS)
+        except (ChannelClosed, TimeoutError):
+            return
+        # What else comes belongs to a session that is over: late envelopes, or that it failed elsewhere.
+        if isinstance(frame, Propose):
+            await host(_Proposed(channel, frame), service, worker)
+
+
+class _Proposed:
+    """A channel whose next frame was received already."""
+
+    def __init__(self, channel: Channel, first: Frame) -> None:
+        self._channel = channel
+        self._first: Frame | None = first
+
+    async def send(self, frame: Frame) -> None:
+        await self._channel.send(frame)
+
+    async def receive(self) -> Frame:
+        first, self._first = self._first, None
+        return await self._channel.receive() if first is None else first
+
+    async def close(self) -> None:
+        await self._channel.close()
+
+
+class _UntilVerdict:
+    """The pipe as a channel that ends with the device's verdict."""
+
+    def __init__(self, pipe: PipeChannel) -> None:
+        self._pipe = pipe
+        self.verdict = b""
+
+    async def send(self, frame: Frame) -> None:
+        await self._pipe.send(frame)
+
+    async def receive(self) -> Frame:
+        block = await self._pipe.receive_block()
+        if block in (KEPT, VOID):
+            self.verdict = block
+            raise ChannelClosed("the device has said what became of the wallet")
+        return read_frame(block)
+
+    async def close(self) -> None:
+        await self._pipe.close()
+
+
 async def serve(rng: Rng) -> None:
     """The whole life of the process."""
     pipe = await standard_streams()
     task = decode(Task, await pipe.receive_block())
-    service = BackupService(task, rng)
-    await pipe.send_block(service.keys.public.to_bytes())
-    await host(pipe, service, asyncio.to_thread, first=FORMATION_SECONDS, total=FORMATION_SECONDS * 2)
-    verdict = b""
     try:
-        while verdict not in (KEPT, VOID):
-            # Whatever else comes belongs to the session: that it failed at another party, for instance.
-            verdict = await pipe.receive_block()
-    except ChannelClosed:
+        service = BackupService(task, rng)
+    except (Unavailable, Malformed) as error:
+        await pipe.send_block(REFUSED + str(error).encode())
         return
-    if verdict == VOID and service.written is not None:
-        erase(service.written)
-    await pipe.send_block(verdict)
+    await pipe.send_block(service.keys.public.to_bytes())
+    line = _UntilVerdict(pipe)
+    await take_seats(line, service, asyncio.to_thread)
+    if not line.verdict:
+        return
+    if line.verdict == VOID:
+        service.give_up()
+    await pipe.send_block(line.verdict)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
-"""Signing at a node: presign, online with a stored presignature, and both at once.
+"""Signing at a node: by any scheme in one session; and ECDSA in two, with a presignature stored between.
 
-The digest is computed here from the payload; the policy decides on the decoded payload; a stored
-presignature is consumed, durably and for exactly this request, before the session that answers begins.
+Scheme, digest and key are computed here from the payload (`quorate.chains.reading`); the policy decides on
+the decoded payload; a stored presignature is consumed, durably and for exactly this request, before the
+session that answers begins.
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ from functools import partial
 from typing import Final, TypeVar
 
 from quorate.account import KeyRecord
+from quorate.account.presets import PAIRED_CURVES
 from quorate.account.requests import OnlineRequest, PresignRequest
+from quorate.chains.reading import Reading, read_for, read_numbered
 from quorate.encoding import decode
 from quorate.errors import AlreadyUsed, Malformed, Refused, Unavailable
 from quorate.node.callers import Caller, DeviceCaller
@@ -42,7 +45,6 @@ from quorate.schemes.ecdsa import (
     check_session,
     contribute,
     presign,
-    sign,
     suite,
 )
 from quorate.secret import Secret
@@ -55,23 +57,43 @@ MAX_PRESIGNATURE_SECONDS: Final = 12 * 3600
 """How long a presignature may wait: what is known in advance is worth more the longer it is known."""
 
 
-class SignOffer(JudgedOffer[tuple[KeyRecord, bytes]]):
-    """``ecdsa.sign``: the payload of the session is a chain's signing request."""
+SIGN_SUFFIX: Final = ".sign"
+"""How the protocols of schemes that sign in one session are called: ``ecdsa.sign``, ``schnorr.sign``."""
 
-    def _judge(self, caller: Caller, spec: SessionSpec) -> tuple[KeyRecord, bytes]:
-        record = authorised(self._services, caller, spec)
-        return record, digest_of(self._services, record, spec.payload)
+
+class SignOffer(JudgedOffer[tuple[KeyRecord, Reading, int]]):
+    """Signing from nothing: the session's payload is a chain's signing request, which names the scheme."""
+
+    def _judge(self, caller: Caller, spec: SessionSpec) -> tuple[KeyRecord, Reading, int]:
+        record = self._services.keybook.authorise(caller, spec)
+        reading, index = read(self._services, record, spec.payload)
+        scheme = reading.scheme
+        if (spec.protocol, spec.version) != (scheme.declaration.name, scheme.declaration.version):
+            raise Refused(f"{scheme.name} signs in sessions of {scheme.declaration.name}", code="protocol")
+        check_suite(spec, scheme.suite(record.group))
+        return record, reading, index
 
     async def open(self, caller: Caller, spec: SessionSpec, roster: Mapping[str, PublicKeys]) -> Hosted:
         services = self._services
         device = as_device(caller)
-        record, digest = await self.judged(caller, spec)
-        seat = await seat_of(services, device, record, spec)
+        record, reading, index = await self.judged(caller, spec)
+        scheme, message, tweak = reading.scheme, reading.digest(index).value, reading.tweak(index)
+        seat = await seat_of(services, device, record, spec, paired=scheme.needs_pairs)
 
         async def run(party: Party) -> None:
-            await sign(party, seat.signer, seat.pairs, digest, combiner=device.name, checking=seat.checking)
+            await scheme.sign(
+                party,
+                seat.signer,
+                message,
+                combiner=device.name,
+                pairs=seat.pairs,
+                tweak=tweak,
+                path=reading.path,
+                checking=seat.checking,
+            )
 
-        return Run(session_of(services, SIGN, spec, roster, record, run), services, _nothing, seat.partners)
+        session = session_of(services, scheme.declaration, spec, roster, record, run)
+        return Run(session, services, _nothing, seat.partners)
 
 
 class PresignOffer(JudgedOffer[tuple[KeyRecord, int]]):
@@ -93,7 +115,7 @@ class PresignOffer(JudgedOffer[tuple[KeyRecord, int]]):
         services = self._services
         device = as_device(caller)
         record, expires = await self.judged(caller, spec)
-        seat = await seat_of(services, device, record, spec)
+        seat = await seat_of(services, device, record, spec, paired=True)
 
         async def run(party: Party) -> Presignature:
             return await presign(party, seat.signer, seat.pairs, expires=expires, checking=seat.checking)
@@ -126,7 +148,10 @@ class OnlineOffer(JudgedOffer[tuple[KeyRecord, OnlineRequest, bytes]]):
             asked = decode(OnlineRequest, spec.payload)
         except Malformed as error:
             raise Refused(str(error), code="payload") from None
-        return record, asked, digest_of(self._services, record, asked.payload)
+        reading, index = read(self._services, record, asked.payload)
+        if reading.scheme.declaration != SIGN or reading.tweak(index) is not None:
+            raise Refused("a stored presignature is ECDSA's, by the key itself", code="presignature")
+        return record, asked, reading.digest(index).value
 
     async def open(self, caller: Caller, spec: SessionSpec, roster: Mapping[str, PublicKeys]) -> Hosted:
         services = self._services
@@ -169,18 +194,30 @@ class OnlineOffer(JudgedOffer[tuple[KeyRecord, OnlineRequest, bytes]]):
 
 
 def authorised(services: Services, caller: Caller, spec: SessionSpec) -> KeyRecord:
-    """The record `caller` may sign with in this session; the suite must be the key's own."""
+    """The record `caller` may sign with in this session by ECDSA; the suite must be the key's own."""
     record = services.keybook.authorise(caller, spec)
-    if spec.suite != suite(record.group, STANDARD):
-        raise Refused(f"this key signs over {suite(record.group, STANDARD)}", code="suite")
+    if record.curve not in PAIRED_CURVES:
+        raise Refused(f"keys on {record.curve} do not sign by ECDSA", code="suite")
+    check_suite(spec, suite(record.group, STANDARD))
     return record
 
 
-def digest_of(services: Services, record: KeyRecord, payload: bytes) -> bytes:
-    """What is to be signed, computed from the payload here, after the policy has agreed to it."""
-    decoded = services.chains.decode(payload, record.public_key)
-    services.policy.decide(decoded, Asked(record.account, record.key))
-    return decoded.digest
+def check_suite(spec: SessionSpec, expected: str) -> None:
+    """Raises `Refused` for a session over another suite than the key's."""
+    if spec.suite != expected:
+        raise Refused(f"this key signs over {expected}", code="suite")
+
+
+def read(services: Services, record: KeyRecord, data: bytes) -> tuple[Reading, int]:
+    """What is to be signed, read here from a session's payload, and which of its digests is meant.
+
+    The policy has agreed to all of the request. Raises `Refused`, `Malformed`.
+    """
+    payload, index = read_numbered(data)
+    reading = read_for(services.chains, record, payload)
+    reading.digest(index)
+    services.policy.decide(reading.decoded, Asked(record.account, record.key))
+    return reading, index
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,11 +234,13 @@ class Seat:
         return {name: setup for name, (_, setup) in self.partners.items()}
 
 
-async def seat_of(services: Services, device: DeviceCaller, record: KeyRecord, spec: SessionSpec) -> Seat:
+async def seat_of(
+    services: Services, device: DeviceCaller, record: KeyRecord, spec: SessionSpec, *, paired: bool
+) -> Seat:
     """Our seat among these signers, from our own share and setups. Raises `Refused` or `Missing`."""
     share = await services.worker(services.keybook.share, record)
     signer = await services.worker(Signer.of, share, spec.parties)
-    partners = await partners_of(services, device, spec)
+    partners = await partners_of(services, device, spec) if paired else {}
     return Seat(signer, partners, partial(checked, services, device, partners))
 
 
