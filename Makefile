@@ -6,10 +6,11 @@
 #   make mutate     break each guard, see a test notice
 #   make lock       resolve the locks anew                         make clean     remove what the others made
 #
-# ARGS is handed on: make demo ARGS=--explain, make test ARGS="tests/unit -x".
+# ARGS is handed on: make demo ARGS=--explain, make test ARGS="tests/unit -x". WORKERS is how many processes test.
 
 PYTHON ?= python3
 ARGS ?=
+WORKERS ?= 2
 export PYTHON
 
 .PHONY: demo test test-long test-postgresql check simulate mutate bench lock clean
@@ -18,9 +19,10 @@ demo:
 	@tools/environment demo
 	@.venv/bin/quorate demo $(ARGS)
 
+# Two workers, each with whole modules: networks of processes are made once for a module.
 test:
 	@tools/environment test
-	@.venv/bin/python -m pytest $(ARGS)
+	@.venv/bin/python -m pytest -n $(WORKERS) --dist loadscope $(ARGS)
 
 test-long:
 	@tools/environment test
@@ -29,7 +31,7 @@ test-long:
 # Like test, on a machine where a missing PostgreSQL is an error and not a reason to skip.
 test-postgresql:
 	@tools/environment test
-	@QUORATE_REQUIRE=postgresql .venv/bin/python -m pytest $(ARGS)
+	@QUORATE_REQUIRE=postgresql .venv/bin/python -m pytest -n $(WORKERS) --dist loadscope $(ARGS)
 
 check:
 	@tools/environment dev

@@ -20,37 +20,24 @@ from quorate.testing.generations import SIZES, Play, check_play, play
 from quorate.testing.liars import Silent
 from quorate.testing.network import Parcel
 
-QUICK = dict(zip(SIZES, (100, 100, 100, 50, 30), strict=True))
-"""Seeds of each size here; `make test-long` plays a hundred of each, `make simulate` 2,000."""
+SEEDS = 100
+"""Of each size; `make simulate` plays 2,000."""
 
 AWAY_FOR_A_WHILE = (Quorums(6, 2, 1, 1), Quorums(9, 3, 2, 1))
 """The highest degrees, where the absent must come back for all that was begun to be finished."""
 
 
-def many(quorums: Quorums, seeds: int) -> Counter[str]:
+@pytest.mark.parametrize("quorums", SIZES, ids=lambda quorums: f"n{quorums.nodes}")
+def test_seeds_of_the_most_that_may_go_wrong(quorums: Quorums) -> None:
     happened: Counter[str] = Counter()
-    for seed in range(seeds):
+    for seed in range(SEEDS):
         played = play(seed, quorums)
         check_play(played)
         happened += played.result.happened
         happened["named"] += len(played.result.blamed())
-    return happened
-
-
-@pytest.mark.parametrize("quorums", SIZES, ids=lambda quorums: f"n{quorums.nodes}")
-def test_seeds_of_the_most_that_may_go_wrong(quorums: Quorums) -> None:
-    happened = many(quorums, QUICK[quorums])
-    for accident in ("named", "lose", "duplicate", "help"):
+    for accident in ("named", "lose", "duplicate", "help", "power cut", "early deadline"):
         assert happened[accident], accident
     assert happened["crash before"] + happened["crash after"]
-
-
-@pytest.mark.long
-@pytest.mark.parametrize("quorums", SIZES, ids=lambda quorums: f"n{quorums.nodes}")
-def test_a_hundred_seeds_of_each_size(quorums: Quorums) -> None:
-    happened = many(quorums, 100)
-    assert happened["power cut"]
-    assert happened["early deadline"]
 
 
 @pytest.mark.parametrize("quorums", AWAY_FOR_A_WHILE, ids=lambda quorums: f"n{quorums.nodes}")
@@ -73,7 +60,7 @@ def test_the_honest_alone_need_no_more_messages_than_the_page_says(quorums: Quor
     assert played.result.happened["deadline"] == 0
 
 
-@pytest.mark.parametrize("curve", ["secp256k1", "ed25519"])
+@pytest.mark.parametrize("curve", ["secp256k1", "ed25519", "p256", "stark"])
 @pytest.mark.parametrize("seed", range(5))
 def test_real_groups_and_real_identities(curve: str, seed: int) -> None:
     group: Group = group_named(curve)
