@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from quorate.chains.polkadot.scale import Reader, compact, sequence, u32
 from quorate.errors import Malformed
 
-# The table of examples in the documentation of py-scale-codec (pypi.org/project/scalecodec), and that of the
+# The table of examples in the documentation of py-scale-codec (the package scalecodec), and that of the
 # SCALE codec's reference at docs.polkadot.com for the four sizes.
 COMPACTS = [
     (0, "00"),
