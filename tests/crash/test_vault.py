@@ -19,11 +19,12 @@ from pathlib import Path
 import pytest
 
 from quorate.entropy import system_rng
-from quorate.errors import AlreadyUsed, Unavailable
+from quorate.errors import AlreadyUsed, Refused, Unavailable
 from quorate.vault import KeyFileSeal, Vault
 from quorate.vault.instances import Direction, InstanceState
 from quorate.vault.rows import epoch_scope
 from quorate.vault.shares import ShareState
+from quorate.vault.slashing import Attestation, Block, Duty
 from quorate.vault.steps import Step, no_step
 
 KEY, NOW, SIGNERS = "wallet-key", 1_800_000_000.0, ("device", "n1")
@@ -207,6 +208,34 @@ def test_a_value_that_was_taken_out_is_never_taken_again(new_house: NewHouse) ->
                 continue
         assert len(taken) <= 1, "taken out twice"
     assert outcomes == {(True, False), (False, False), (False, True)}
+
+
+@on_both_engines
+@pytest.mark.parametrize("kind", ["block", "attestation"])
+def test_a_validator_s_duty_is_done_in_one_way_wherever_the_process_dies(
+    new_house: NewHouse, kind: str
+) -> None:
+    def duty(root: bytes) -> Duty:
+        return Block(7, root * 32) if kind == "block" else Attestation(3, 4, root * 32)
+
+    def permit(vault: Vault, root: bytes) -> list[bytes]:
+        try:
+            vault.duties.permit(b"v" * 48, b"g" * 32, duty(root))
+        except Refused:
+            return []
+        return [root]
+
+    def work(vault: Vault, release: Release) -> None:
+        for root in permit(vault, b"a"):
+            release(root)
+
+    outcomes = set()
+    for vault, released in crashes(new_house, work):
+        signed = {*released, *permit(vault, b"b"), *permit(vault, b"a"), *permit(vault, b"b")}
+        assert len(signed) == 1, "one duty, one root"
+        outcomes.add((bool(released), *signed))
+    # nothing stored and another one done; stored but not released, and done again; released
+    assert outcomes == {(False, b"b"), (False, b"a"), (True, b"a")}
 
 
 @on_both_engines

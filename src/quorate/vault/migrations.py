@@ -132,4 +132,20 @@ MIGRATIONS: Final[tuple[Migration, ...]] = (
                 session TEXT NOT NULL, peer TEXT NOT NULL, PRIMARY KEY (session, peer))""",
         ),
     ),
+    Migration(
+        "validators' duties",
+        (
+            # Bounds, and whether a rollback has left it unknown what was signed. Roots in hex, '' if unknown.
+            """CREATE TABLE duty_validators (
+                validator TEXT NOT NULL, network TEXT NOT NULL, frozen INTEGER NOT NULL, slot BIGINT NOT NULL,
+                source BIGINT NOT NULL, target BIGINT NOT NULL, PRIMARY KEY (validator, network))""",
+            """CREATE TABLE duty_blocks (
+                validator TEXT NOT NULL, network TEXT NOT NULL, slot BIGINT NOT NULL, root TEXT NOT NULL,
+                PRIMARY KEY (validator, network, slot, root))""",
+            """CREATE TABLE duty_attestations (
+                validator TEXT NOT NULL, network TEXT NOT NULL, source BIGINT NOT NULL,
+                target BIGINT NOT NULL, root TEXT NOT NULL,
+                PRIMARY KEY (validator, network, target, source, root))""",
+        ),
+    ),
 )

@@ -3,8 +3,8 @@
 `Vault.open` puts the pieces together: a database named by a URL, a directory of data keys and the generation
 outside it, and the seal that locks the directory. It finishes erasures that a crash interrupted, and if the
 database was restored from an older copy it burns every presignature, retires every OT instance, drops every
-journal, votes on no pool key that looks free, and raises `rolled_back`, which the caller lowers after reading
-the heads of its accounts.
+journal, votes on no pool key that looks free, freezes every validator, and raises `rolled_back`, which the
+caller lowers after reading the heads of its accounts.
 
 Synchronous and thread-safe; callers with an event loop use a worker thread. ``with vault.transaction():``
 joins several calls into one durable unit. Everything is documented in ``docs/protocols/vault.md``.
@@ -18,6 +18,7 @@ from pathlib import Path
 
 from quorate.entropy import Rng
 from quorate.vault.datakeys import DataKeys
+from quorate.vault.duties import Duties, freeze_all
 from quorate.vault.generation import Generation
 from quorate.vault.instances import Instances
 from quorate.vault.journal import VaultJournal
@@ -53,6 +54,7 @@ class Vault:
         self.records = Records(rows)
         self.slots = Slots(rows)
         self.pool = Pool(rows)
+        self.duties = Duties(rows)
         self.generation.open(rng=rng, discard=self._discard)
         rows.finish_erasures()
 
@@ -139,3 +141,4 @@ class Vault:
         self.standing.drop_all(tx)
         self.outbox.drop_all(tx)
         self.pool.forget(tx)
+        freeze_all(tx)
