@@ -1,8 +1,8 @@
 """Bitcoin Core's consensus code (py-bitcoinkernel) as a judge of scripts and of blocks mined here.
 
-Two traps of that package: `ScriptPubkey.verify` answers 0 or 1 and does not raise for a script that fails,
+Three traps of that package: `ScriptPubkey.verify` answers 0 or 1 and does not raise for a script that fails,
 and `process_block` returns True for a block that is invalid. So the answer is compared, and a block counts as
-accepted only if the chain has grown.
+accepted only if the chain has grown. A wrong number of spent outputs aborts the process.
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ def accepts(raw: bytes, spent: Sequence[Output]) -> bool:
         transaction = pbk.Transaction(raw)
     except RuntimeError:
         return False  # not the bytes of a transaction
+    if len(transaction.inputs) != len(spent):
+        return False  # the kernel ends the process when it is asked about others than there are
     outputs = [pbk.TransactionOutput(pbk.ScriptPubkey(out.script), out.value) for out in spent]
     data = PrecomputedTransactionData(transaction, outputs)
     verdicts = [
