@@ -38,7 +38,7 @@ from quorate.session import Declaration, Party, PartyId
 from quorate.sharing import keygen
 from quorate.sharing.generation import GeneratedKey
 from quorate.sharing.keyshare import KeyShare
-from quorate.testing import bls, register
+from quorate.testing import bls, register, schnorr
 from quorate.testing.cheats import Cheat, Wild
 from quorate.testing.dice import Dice, seed_of
 from quorate.testing.generations import SIZES, check_play, play
@@ -240,6 +240,15 @@ class BlsSigning(Scenario):
         bls.play(seed, conditions, report)
 
 
+class SchnorrSigning(Scenario):
+    """FROST (`quorate.testing.schnorr`) by 2 to 4 of 4 signers, cold or with nonces made before."""
+
+    name = "schnorr"
+
+    def _play(self, seed: int, conditions: Conditions, report: Report) -> None:
+        schnorr.play(seed, conditions, report)
+
+
 class AsynchronousKeyGeneration(Scenario):
     """Key generation without a clock (`quorate.sharing.dkg`) between 4 to 9 nodes, as many lying as may."""
 
@@ -291,6 +300,7 @@ SCENARIOS: Final[Mapping[str, Scenario]] = {
         EpochChanges(),
         Signing(),
         BlsSigning(),
+        SchnorrSigning(),
         AccountRegister(),
     )
 }
