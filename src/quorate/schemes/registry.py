@@ -21,6 +21,7 @@ _OURS: Final = {
     "ecdsa": ("quorate.schemes.ecdsa.scheme", "ECDSA"),
     "ed25519": ("quorate.schemes.schnorr.suites.ed25519", "SCHEME"),
     "bip340": ("quorate.schemes.schnorr.suites.bip340", "SCHEME"),
+    "sr25519": ("quorate.schemes.schnorr.suites.sr25519", "SCHEME"),
     "frost-ristretto255": ("quorate.schemes.schnorr.suites.ristretto255", "SCHEME"),
     "frost-secp256k1": ("quorate.schemes.schnorr.suites.secp256k1", "SCHEME"),
     "frost-p256": ("quorate.schemes.schnorr.suites.p256", "SCHEME"),

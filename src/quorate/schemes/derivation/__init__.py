@@ -3,7 +3,8 @@
 See docs/derivation.md.
 
 - `path`: how a request names one. `derive`: from root, chain code and path to the key, whatever the curve.
-- `bip32` for secp256k1, `ed25519` our own for Ed25519; `child`: what a step gives.
+- `bip32` for secp256k1, `ed25519` our own for Ed25519, `ristretto255` schnorrkel's for sr25519.
+- `child`: what a step gives.
 - `descriptors`: xpub, origin and output descriptors for watch-only wallets.
 - `accounts`: numbers, names and the gap limit, as pure rules.
 """

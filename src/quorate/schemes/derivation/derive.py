@@ -12,16 +12,20 @@ from typing import Final
 
 from quorate.errors import LocalError
 from quorate.groups import Point
-from quorate.schemes.derivation import bip32, ed25519
+from quorate.schemes.derivation import bip32, ed25519, ristretto255
 from quorate.schemes.derivation.child import Child, checked_chain_code
 from quorate.schemes.derivation.path import checked_path, parse_path, write_path
 from quorate.schemes.tweak import Tweak
 
 Step = Callable[[Point, bytes, int], Child]
 
-_STEPS: Final[dict[str, Step]] = {"secp256k1": bip32.child_of, "ed25519": ed25519.child_of}
+_STEPS: Final[dict[str, Step]] = {
+    "secp256k1": bip32.child_of,
+    "ed25519": ed25519.child_of,
+    "ristretto255": ristretto255.child_of,
+}
 
-_ACCOUNT_CHAINS: Final[dict[str, tuple[int, ...]]] = {"secp256k1": (0,), "ed25519": ()}
+_ACCOUNT_CHAINS: Final[dict[str, tuple[int, ...]]] = {"secp256k1": (0,), "ed25519": (), "ristretto255": ()}
 """What precedes the index of an account. 0 is the external chain of BIP 44."""
 
 
@@ -53,7 +57,7 @@ def derive(root: Point, chain_code: bytes, path: str) -> Derived:
 
 
 def account_path(curve: str, index: int) -> str:
-    """The path of account number `index`: ``0/7`` on secp256k1, ``7`` on Ed25519."""
+    """The path of account number `index`: ``0/7`` on secp256k1, ``7`` on the others."""
     _step(curve)
     return write_path((*_ACCOUNT_CHAINS[curve], *checked_path([index])))
 
