@@ -1,6 +1,7 @@
 """P-256: secret scalars on OpenSSL, public values in our own arithmetic."""
 
 from collections.abc import Callable
+from hashlib import sha256
 from importlib import import_module
 from types import ModuleType
 from typing import Any
@@ -193,3 +194,30 @@ def test_the_two_ladders_of_a_lucas_sequence_agree() -> None:
         assert gmpy2.lucasv_mod(5, 1, k, FIELD) == lucas_v(5, 1, k, FIELD)
     with pytest.raises(ValueError, match="Q = 1"):
         lucas_v(5, 2, 3, FIELD)
+
+
+# RFC 6979, appendix A.2.5: P-256 with SHA-256; the second s is in the lower half
+RFC_SECRET = 0xC9AFA9D845BA75166B5C215767B1D6934E50C3DB36E89B127B8A622B120F6721
+RFC_PUBLIC = "0360fed4ba255a9d31c961eb74c6356d68c049b8923b61fa6ce669622e60f29fb6"
+RFC_SIGNATURES = [
+    (
+        b"sample",
+        0xEFD48B2AACB6A8FD1140DD9CD45E81D69D2C877B56AAF991C34D0EA84EAF3716,
+        0xF7CB1C942D657C41D436C7A1B6E29F65F3E900DBB9AFF4064DC4AB2F843ACDA8,
+    ),
+    (
+        b"test",
+        0xF1ABB023518351CD71D881567B1EA663ED3EFCF6C5132B354F28D3B0B7D38367,
+        0x019F4113742A2B14BD25926B49C649155F267E60D3814B4C0CC84250E46F0083,
+    ),
+]
+
+
+@pytest.mark.parametrize(("message", "r", "s"), RFC_SIGNATURES)
+def test_the_signatures_of_rfc_6979_verify(curve: P256Group, message: bytes, r: int, s: int) -> None:
+    public = curve.generator.multiply(curve.scalar(RFC_SECRET))
+    assert public.to_bytes().hex() == RFC_PUBLIC
+    digest = sha256(message).digest()
+    verify_ecdsa(public, digest, r, s)
+    with pytest.raises(ProofRejected):
+        verify_ecdsa(public, digest, r, s ^ 1)
