@@ -9,14 +9,26 @@ from collections.abc import Callable, Sequence
 
 import bdkpython as bdk
 import pytest
-from tests.support.bitcoin import ALICE, BOB, FINAL, Coin, SingleKey, changed, coin, make_psbt
+from tests.support.bitcoin import ALICE, BOB, CHAINS, FINAL, Coin, SingleKey, changed, coin, make_psbt
 from tests.support.bitcoin_kernel import SUBSIDY, Regtest, accepts
+from tests.support.signers import DealtKey
 
-from quorate.chains import Signed
-from quorate.chains.bitcoin import REGTEST
+from quorate.chains import Digest, Signed
+from quorate.chains.bitcoin import MAINNET, REGTEST, requests
 from quorate.chains.bitcoin.hashes import tagged
+from quorate.chains.bitcoin.message import virtual
 from quorate.chains.bitcoin.scripts import Key, Kind
-from quorate.chains.bitcoin.wire import Input, Output, Transaction, compact, parse_transaction
+from quorate.chains.bitcoin.wire import (
+    Input,
+    Output,
+    Reader,
+    Transaction,
+    compact,
+    parse_transaction,
+    read_stack,
+)
+from quorate.groups import SECP256K1
+from quorate.schemes.tweak import Tweak
 
 # a leaf that BOB can spend, so that the tree is a real one: <key> OP_CHECKSIG
 LEAF = b"\x20" + BOB.key.x_only + b"\xac"
@@ -187,3 +199,55 @@ def test_a_watch_only_wallet_asks_and_we_sign(
     assert watching.wallet.finalize_psbt(theirs)
     assert bytes(theirs.extract_tx().serialize()) == signed.raw
     assert chain.takes(signed.raw)
+
+
+class SharedKey:
+    """A key that is shared, signing by our own schemes; `plain` makes it a derived account's."""
+
+    def __init__(self, *, plain: int = 0, seed: int = 0) -> None:
+        self._dealt = DealtKey("secp256k1", seed=seed)
+        self._plain = SECP256K1.scalar(plain)
+        self._path = "0/7" if plain else ""
+        self.public_key = Tweak(self._plain).child(self._dealt.public_key).to_bytes()
+        self.key = Key.of(self.public_key)
+
+    def sign(self, digest: Digest) -> bytes:
+        tweak = Tweak(self._plain, digest.x_only_tweak)
+        return self._dealt.sign(digest.scheme, digest.value, tweak=tweak, path=self._path)
+
+    def sign_psbt(self, psbt: bytes) -> Signed:
+        account = CHAINS.address(REGTEST, self.public_key)
+        payload = requests.psbt(psbt, account, REGTEST, path=self._path)
+        decoded = CHAINS.decode(payload, self.public_key)
+        return CHAINS.attach(decoded, [self.sign(digest) for digest in decoded.digests])
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("plain", [0, 0xC0FFEE], ids=["root", "derived"])
+def test_our_shared_keys_spend_in_a_block_and_a_changed_byte_does_not(
+    plain: int, seed: int, chain: Regtest, coins: Callable[[Sequence[bytes]], Transaction]
+) -> None:
+    key = SharedKey(plain=plain, seed=seed)
+    funding = coins([script_of(key.key, kind) for kind in KINDS])
+    spent = [coins_of(key.key, kind, source=funding, index=index) for index, kind in enumerate(KINDS)]
+    signed = key.sign_psbt(make_psbt(spent, PAID))
+    assert accepts(signed.raw, [each.output for each in spent])
+    finished = bdk.Psbt(str(signed.details["psbt"])).finalize()
+    assert finished.could_finalize, finished.errors
+    for entry in parse_transaction(signed.raw, "test").inputs:
+        place = signed.raw.index(entry.witness[0]) + 20
+        assert not accepts(changed(signed.raw, place), [each.output for each in spent])
+        assert not chain.takes(changed(signed.raw, place))
+    assert chain.takes(signed.raw)
+
+
+@pytest.mark.parametrize("kind", [Kind.P2TR, Kind.P2WPKH])
+def test_a_message_signed_by_a_shared_key_proves_its_account(kind: Kind) -> None:
+    key = SharedKey(seed=2)
+    account = CHAINS.addresses(MAINNET, key.public_key)[kind.value]
+    decoded = CHAINS.decode(requests.message("hello", account, MAINNET), key.public_key)
+    signed = CHAINS.attach(decoded, [key.sign(digest) for digest in decoded.digests])
+    to_spend, to_sign = virtual(b"hello", key.key.scripts[kind])
+    for data, right in ((signed.raw, True), (changed(signed.raw, 20), False)):
+        witness = read_stack(Reader(data, "test"))
+        assert accepts(to_sign.finished([(b"", witness)]).to_bytes(), to_spend.outputs) is right

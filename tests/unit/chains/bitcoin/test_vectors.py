@@ -16,6 +16,8 @@ from quorate.chains.bitcoin.scripts import Key, Kind, address
 from quorate.chains.bitcoin.second import Hasher
 from quorate.chains.bitcoin.signature import check_schnorr
 from quorate.chains.bitcoin.wire import Output, Reader, parse_transaction, read_stack
+from quorate.groups import SECP256K1
+from quorate.schemes.schnorr.suites.bip340 import taproot_output, taproot_tweak
 
 # BIP 350, "Test vectors for v0-v16 native segregated witness addresses" (lower case, as we write them).
 SEGWIT_ADDRESSES = [
@@ -303,3 +305,12 @@ def _from_wif(text: str) -> SingleKey:
     assert data[33] == 1
     assert keys.prvkey_verify(data[1:33])
     return SingleKey(data[1:33])
+
+
+@pytest.mark.parametrize("root", [b"", bytes(range(32))])
+def test_the_scheme_and_the_chain_derive_the_same_output_key(root: bytes) -> None:
+    # written twice, once for shares and once for addresses
+    for public in (KEY_143.public_key, b"\x02" + bytes.fromhex(OUTPUT_KEYS[0][0])):
+        point = SECP256K1.point_from_bytes(public)
+        assert taproot_tweak(point, root) == Key.of(public).tweak(root)
+        assert taproot_output(point, root) == Key.of(public).output_key(root)
