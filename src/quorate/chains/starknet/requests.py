@@ -1,0 +1,121 @@
+"""Payloads from what a caller has: calls, or a transaction with JSON-RPC names.
+
+The device's side of the port; the signers' side is `Starknet.decode`. Every function returns the canonical
+bytes of a `Request` and raises `Malformed` naming the field that is wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from quorate.chains.chain import Request
+from quorate.chains.starknet.account import Deployment
+from quorate.chains.starknet.family import DEPLOY_ACCOUNT, INVOKE, INVOKE_V1
+from quorate.chains.starknet.felts import address, felt
+from quorate.chains.starknet.hashes import selector
+from quorate.chains.starknet.networks import chain_id
+from quorate.chains.starknet.transaction import (
+    PRICE_BYTES,
+    Bound,
+    Bounds,
+    DeployAccount,
+    Invoke,
+    InvokeV1,
+    Transaction,
+)
+from quorate.errors import Malformed
+
+Called = tuple[Any, str, Sequence[Any]]
+"""(contract, function's name, arguments as felts)."""
+
+
+def invoke(transaction: Invoke, chain: str, path: str = "") -> bytes:
+    """An invocation of version 3."""
+    return _payload(transaction, chain, INVOKE, path)
+
+
+def invoke_v1(transaction: InvokeV1, chain: str, path: str = "") -> bytes:
+    """An invocation of version 1."""
+    return _payload(transaction, chain, INVOKE_V1, path)
+
+
+def deploy_account(transaction: DeployAccount, chain: str, path: str = "") -> bytes:
+    """The deployment of the wallet's own account."""
+    return _payload(transaction, chain, DEPLOY_ACCOUNT, path)
+
+
+def from_rpc(document: Mapping[str, Any], deployment: Deployment, chain: str, path: str = "") -> bytes:
+    """A transaction as JSON-RPC has it, without its signature. `deployment` is how its account was made."""
+    kind, version = document.get("type"), document.get("version")
+    for name in ("paymaster_data", "account_deployment_data", "proof_facts"):
+        if document.get(name):
+            raise Malformed(f"transaction {name}: the protocol has no use for it yet, so it is not signed")
+    for name in ("nonce_data_availability_mode", "fee_data_availability_mode"):
+        if document.get(name, "L1") not in ("L1", 0):
+            raise Malformed(f"transaction {name}: only L1 is in use")
+    if (kind, version) == ("DEPLOY_ACCOUNT", "0x3"):
+        if _word(document, "nonce"):
+            raise Malformed("transaction nonce: an account is deployed with nonce 0")
+        return deploy_account(
+            DeployAccount(deployment, _bounds(document), _word(document, "tip")), chain, path
+        )
+    calldata = tuple(felt(value, "transaction calldata") for value in document.get("calldata", ()))
+    if (kind, version) == ("INVOKE", "0x3"):
+        fields = (_word(document, "nonce"), _bounds(document), _word(document, "tip"))
+        return invoke(Invoke(deployment, *fields, calldata), chain, path)
+    if (kind, version) == ("INVOKE", "0x1"):
+        return invoke_v1(
+            InvokeV1(deployment, _word(document, "nonce"), _word(document, "max_fee"), calldata), chain, path
+        )
+    raise Malformed("transaction type: INVOKE (0x1, 0x3) and DEPLOY_ACCOUNT (0x3) are signed here")
+
+
+def calldata(calls: Iterable[Called]) -> tuple[bytes, ...]:
+    """Calls as a SNIP-6 account takes them."""
+    listed = list(calls)
+    data = [felt(len(listed), "calls")]
+    for contract, name, arguments in listed:
+        data += [felt(contract, "call contract"), felt(selector(name), "call"), felt(len(arguments), "call")]
+        data += [felt(value, f"call {name}") for value in arguments]
+    return tuple(data)
+
+
+def bound(max_amount: int, max_price: int) -> Bound:
+    """One resource's limit."""
+    if not 0 <= max_price < 1 << (8 * PRICE_BYTES):
+        raise Malformed("bound max_price: a price has at most 128 bits")
+    return Bound(max_amount, max_price.to_bytes(PRICE_BYTES, "big"))
+
+
+def _payload(transaction: Transaction, chain: str, kind: str, path: str) -> bytes:
+    from quorate.chains.chain import MAX_PAYLOAD_BYTES
+    from quorate.encoding import decode, encode
+
+    chain_id(chain)
+    body = encode(transaction)
+    decode(type(transaction), body, limit=MAX_PAYLOAD_BYTES)
+    account = address(transaction.deployment.address())
+    return Request(1, chain, account, kind, body, path).to_payload()
+
+
+def _bounds(document: Mapping[str, Any]) -> Bounds:
+    rows = document.get("resource_bounds")
+    if not isinstance(rows, Mapping):
+        raise Malformed("transaction resource_bounds: expected limits by resource")
+    data = rows.get("l1_data_gas")
+    return Bounds(
+        _bound(rows.get("l1_gas"), "l1_gas"),
+        _bound(rows.get("l2_gas"), "l2_gas"),
+        None if data is None else _bound(data, "l1_data_gas"),
+    )
+
+
+def _bound(row: Any, where: str) -> Bound:
+    if not isinstance(row, Mapping):
+        raise Malformed(f"transaction resource_bounds {where}: expected an amount and a price")
+    return bound(_word(row, "max_amount"), _word(row, "max_price_per_unit"))
+
+
+def _word(document: Mapping[str, Any], name: str) -> int:
+    return int.from_bytes(felt(document.get(name), f"transaction {name}"), "big")
