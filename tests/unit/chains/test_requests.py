@@ -188,3 +188,26 @@ def test_one_digest_takes_one_signature(count: int) -> None:
     decoded = decoded_message()
     with pytest.raises(Malformed, match="takes one signature"):
         CHAINS.attach(decoded, [KEY.sign(decoded.digest)] * count)
+
+
+def test_every_request_can_name_a_derived_account() -> None:
+    transaction = {"chainId": 1, "nonce": 0, "gas": 21_000, "gasPrice": 1, "to": DELEGATE, "value": 1}
+    typed = {
+        "types": {
+            "EIP712Domain": [{"name": "chainId", "type": "uint256"}],
+            "A": [{"name": "b", "type": "bool"}],
+        },
+        "primaryType": "A",
+        "domain": {"chainId": 1},
+        "message": {"b": True},
+    }
+    made = [
+        requests.transaction(transaction, KEY.address, "0/7"),
+        requests.message("hello", KEY.address, "eip155:1", "0/7"),
+        requests.typed_data(typed, KEY.address, path="0/7"),
+        requests.authorization({"chainId": 1, "address": DELEGATE, "nonce": 0}, KEY.address, path="0/7"),
+        requests.blind(bytes(32), KEY.address, "eip155:1", "0/7"),
+    ]
+    assert [Request.from_payload(payload).path for payload in made] == ["0/7"] * 5
+    with pytest.raises(Malformed, match="private key that nobody has"):
+        requests.message("hello", KEY.address, "eip155:1", "0'")
