@@ -5,7 +5,6 @@ from typing import Any
 
 import msgspec
 import pytest
-import sr25519
 from btclib_secp256k1 import keys, recovery
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -33,16 +32,13 @@ ED = SigningKey(b"\x11" * 32)
 ED_KEY = bytes(ED.verify_key)
 EC_SECRET = b"\x22" * 32
 EC_KEY = keys.pubkey_from_prvkey(EC_SECRET)
-SR_PAIR = sr25519.pair_from_seed(b"\x33" * 32)
-KEYS = {"ed25519": ED_KEY, "ecdsa": EC_KEY, "sr25519": SR_PAIR[0]}
+KEYS = {"ed25519": ED_KEY, "ecdsa": EC_KEY}
 
 
 def sign(scheme: str, digest: bytes) -> bytes:
     """A whole key in one place, which nothing of the product has."""
     if scheme == "ed25519":
         return ED.sign(digest).signature
-    if scheme == "sr25519":
-        return sr25519.sign(SR_PAIR, digest)
     compact_signature, recovery_id = recovery.sign(digest, EC_SECRET)
     return compact_signature + bytes([recovery_id])
 
