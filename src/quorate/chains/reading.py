@@ -56,7 +56,7 @@ class Reading:
     """A payload, read for one key. `child` is the key that signs; its tweak follows from path and digest."""
 
     decoded: Decoded
-    scheme: Scheme
+    schemes: tuple[Scheme, ...]
     path: str
     root: Point
     child: Point
@@ -72,6 +72,10 @@ class Reading:
         if index >= len(self.digests):
             raise Malformed(f"{self.decoded.kind}: {len(self.digests)} digests to sign, none at {index}")
         return self.digests[index]
+
+    def scheme(self, index: int) -> Scheme:
+        """How a digest is signed: inputs of one Bitcoin transaction may want different schemes."""
+        return self.schemes[index]
 
     def tweak(self, index: int) -> Tweak | None:
         """The tweak of the key under which a digest is signed; None where the key itself signs."""
@@ -99,19 +103,22 @@ def read_for(chains: Chains, record: KeyRecord, payload: bytes) -> Reading:
     child = derived.child(root)
     decoded = chains.decode(payload, child)
     digests = decoded.digests
-    if not 0 < len(digests) <= MAX_DIGESTS or len({(digest.scheme, digest.group) for digest in digests}) != 1:
-        raise Refused(f"a request signs 1 to {MAX_DIGESTS} digests, all in one scheme", code="scheme")
-    if digests[0].group != record.curve:
-        raise Refused(
-            f"this signature is made on {digests[0].group}, the key is on {record.curve}", code="curve"
-        )
+    if not 0 < len(digests) <= MAX_DIGESTS:
+        raise Refused(f"a request signs 1 to {MAX_DIGESTS} digests, not {len(digests)}", code="digests")
+    schemes = tuple(_scheme_of(digest, record.curve) for digest in digests)
+    return Reading(decoded, schemes, request.path, root, child, derived)
+
+
+def _scheme_of(digest: Digest, curve: str) -> Scheme:
+    if digest.group != curve:
+        raise Refused(f"this signature is made on {digest.group}, the key is on {curve}", code="curve")
     try:
-        scheme = scheme_named(digests[0].scheme)
+        scheme = scheme_named(digest.scheme)
     except Unavailable as error:
         raise Refused(str(error), code="scheme") from None
-    if record.curve not in scheme.curves:
-        raise Refused(f"{scheme.name} does not sign on {record.curve}", code="curve")
-    return Reading(decoded, scheme, request.path, root, child, derived)
+    if curve not in scheme.curves:
+        raise Refused(f"{scheme.name} does not sign on {curve}", code="curve")
+    return scheme
 
 
 def child_of(record: KeyRecord, path: str) -> Point:

@@ -9,6 +9,7 @@ import typer
 
 from quorate.cli.change_commands import committee_app
 from quorate.cli.node_commands import node_app
+from quorate.cli.sign_chains import add_chains
 from quorate.cli.sign_commands import sign_app
 from quorate.cli.wallet_commands import wallet_app
 
@@ -27,6 +28,7 @@ app.add_typer(node_app)
 app.add_typer(committee_app)
 app.add_typer(wallet_app)
 app.add_typer(sign_app)
+add_chains(sign_app)
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 

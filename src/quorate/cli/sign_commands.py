@@ -120,13 +120,13 @@ async def _transaction(
     from quorate.chains.ethereum.rpc import EthereumRpc
     from quorate.device import Device
 
-    async with Device.open(observer=_observer(explain)) as device:
+    async with Device.open(observer=observer(explain)) as device:
         wallet = await device.wallet(which)
         chain = _row(wallet, fields)
         async with EthereumRpc(rpc, chain) as endpoint:
             with terminal.progress("asking the endpoint"):
                 filled = await endpoint.fill(fields, wallet.address)
-            signed = await _approve_and_sign(terminal, wallet, wallet.payload_of_transaction(filled), yes)
+            signed = await approve_and_sign(terminal, wallet, wallet.payload_of_transaction(filled), yes)
             with terminal.progress("sending"):
                 sent = await endpoint.send(signed.raw)
     data = _described(wallet, signed) | {"sent": True}
@@ -142,13 +142,14 @@ def _row(wallet: Wallet, fields: Mapping[str, Any]) -> Chain:
 async def _sign(terminal: Terminal, which: str | None, payload: Any, yes: bool, explain: bool) -> None:
     from quorate.device import Device
 
-    async with Device.open(observer=_observer(explain)) as device:
+    async with Device.open(observer=observer(explain)) as device:
         wallet = await device.wallet(which)
-        signed = await _approve_and_sign(terminal, wallet, payload(wallet), yes)
+        signed = await approve_and_sign(terminal, wallet, payload(wallet), yes)
     terminal.result(_described(wallet, signed), f"0x{signed.raw.hex()}", f"id: {signed.id}")
 
 
-async def _approve_and_sign(terminal: Terminal, wallet: Wallet, payload: bytes, yes: bool) -> Signed:
+async def approve_and_sign(terminal: Terminal, wallet: Wallet, payload: bytes, yes: bool) -> Signed:
+    """Show what would be signed, ask, and sign. Raises `Refused` where it is not approved."""
     from quorate.errors import LocalError, Refused
 
     preview = await asyncio.to_thread(wallet.preview, payload)
@@ -163,7 +164,8 @@ async def _approve_and_sign(terminal: Terminal, wallet: Wallet, payload: bytes, 
         return await wallet.sign(payload)
 
 
-def _observer(explain: bool) -> Any:
+def observer(explain: bool) -> Any:
+    """Who tells live what happens, if anybody should."""
     if not explain:
         return None
     from quorate.cli.explain import Explainer

@@ -79,7 +79,7 @@ class SigningRoom:
     async def _sign(self, reading: Reading, index: int) -> bytes:
         """The signature on one digest; a prepared one where one is there for the chosen nodes."""
         # Prepared are ECDSA's alone, and those of the key itself.
-        cold = reading.scheme.declaration != SIGN or reading.tweak(index) is not None
+        cold = reading.scheme(index).declaration != SIGN or reading.tweak(index) is not None
 
         async def attempt(entry: Entry, channels: Mapping[str, Channel]) -> bytes:
             nonlocal cold
@@ -91,7 +91,7 @@ class SigningRoom:
             return await self._cold(entry, channels, signers, reading, index)
 
         async with self._desk.signing:
-            return await self._tries.run(attempt, paired=reading.scheme.needs_pairs)
+            return await self._tries.run(attempt, paired=reading.scheme(index).needs_pairs)
 
     # --- the sessions --------------------------------------------------------------------------------
 
@@ -103,7 +103,7 @@ class SigningRoom:
         reading: Reading,
         index: int,
     ) -> bytes:
-        scheme, message = reading.scheme, reading.digest(index).value
+        scheme, message = reading.scheme(index), reading.digest(index).value
         signer, pairs = await self._seat(entry, signers, paired=scheme.needs_pairs)
         login = self._desk.login().issued
 

@@ -114,18 +114,29 @@ class Wallet:
         """Of an account derived from the key on a curve (docs/derivation.md); the key's own for ``""``."""
         return child_of(self._room(curve).record, path).to_bytes()
 
-    def address_on(self, chain: str, path: str = "") -> str:
+    def address_on(self, chain: str, path: str = "", *, curve: str = "") -> str:
         """The address on a chain, by its CAIP-2 id: of the key, or of an account derived from it.
 
-        Raises `Refused` for a chain nobody here knows, `LocalError` without a key that has accounts there.
+        Of the key that is usual there, unless `curve` says otherwise. Raises `Refused` for a chain nobody
+        here knows, `LocalError` without a key that has accounts there.
         """
-        record = self._rooms_for(chain)[0].record
+        record = self._room(curve or self.curve_for(chain)).record
+        if record.curve not in self._chains.family(chain).curves:
+            raise LocalError(f"a key on {record.curve} has no account on {chain}")
         return self._chains.address(chain, child_of(record, path))
 
     def addresses_on(self, chain: str, path: str = "") -> Mapping[str, str]:
         """Every address there, by its kind: of the usual key, the default one first."""
         record = self._rooms_for(chain)[0].record
         return self._chains.family(chain).addresses(child_of(record, path), chain)
+
+    def curve_for(self, chain: str) -> str:
+        """The curve of the key that signs on a chain unless somebody says otherwise. Raises `LocalError`."""
+        return self._rooms_for(chain)[0].record.curve
+
+    def chains_of(self, namespace: str) -> tuple[Chain, ...]:
+        """The rows of a family of chains, by its CAIP-2 namespace; the main network first."""
+        return tuple(self._chains.family(f"{namespace}:").chains.values())
 
     def chain(self, name: str) -> Chain:
         """The row of a chain, by its CAIP-2 id. Raises `Refused` for one nobody here knows."""

@@ -67,7 +67,7 @@ class SignOffer(JudgedOffer[tuple[KeyRecord, Reading, int]]):
     def _judge(self, caller: Caller, spec: SessionSpec) -> tuple[KeyRecord, Reading, int]:
         record = self._services.keybook.authorise(caller, spec)
         reading, index = read(self._services, record, spec.payload)
-        scheme = reading.scheme
+        scheme = reading.scheme(index)
         if (spec.protocol, spec.version) != (scheme.declaration.name, scheme.declaration.version):
             raise Refused(f"{scheme.name} signs in sessions of {scheme.declaration.name}", code="protocol")
         check_suite(spec, scheme.suite(record.group))
@@ -77,7 +77,7 @@ class SignOffer(JudgedOffer[tuple[KeyRecord, Reading, int]]):
         services = self._services
         device = as_device(caller)
         record, reading, index = await self.judged(caller, spec)
-        scheme, message, tweak = reading.scheme, reading.digest(index).value, reading.tweak(index)
+        scheme, message, tweak = reading.scheme(index), reading.digest(index).value, reading.tweak(index)
         seat = await seat_of(services, device, record, spec, paired=scheme.needs_pairs)
 
         async def run(party: Party) -> None:
@@ -149,7 +149,7 @@ class OnlineOffer(JudgedOffer[tuple[KeyRecord, OnlineRequest, bytes]]):
         except Malformed as error:
             raise Refused(str(error), code="payload") from None
         reading, index = read(self._services, record, asked.payload)
-        if reading.scheme.declaration != SIGN or reading.tweak(index) is not None:
+        if reading.scheme(index).declaration != SIGN or reading.tweak(index) is not None:
             raise Refused("a stored presignature is ECDSA's, by the key itself", code="presignature")
         return record, asked, reading.digest(index).value
 
