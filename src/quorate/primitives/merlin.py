@@ -3,7 +3,7 @@
 For signatures that others verify (sr25519), and nothing else; our own hashes go through
 `quorate.primitives.transcript`. Written from the Merlin specification (merlin.cool, version 1.0), STROBE's
 (version 1.0.2, sections 5 to 7, the operations AD, meta-AD and PRF) and FIPS 202 section 3, since no package
-we depend on offers the bare permutation. About 0.15 ms for each 166 bytes. What is hashed here is public.
+we depend on offers the bare permutation. About 0.25 ms for each 166 bytes. What is hashed here is public.
 """
 
 from __future__ import annotations
