@@ -42,6 +42,9 @@ READ_BAR_MS: float = 20.0
 WRITE_BAR_MS: float = 60.0
 """What the median read of an account's head, and the median new version of its record, may take."""
 
+ED25519_BAR_MS: float = 60.0
+"""What the median cold signature by a key on Ed25519 may take."""
+
 REFILL_BAR: float = 1.5
 """How many times longer the slowest signature of a hundred may take while keys are made."""
 
@@ -81,6 +84,27 @@ def cold_signature(runs: int) -> Figures:
                 await once(-index)
             seconds = [await _timed(once, index) for index in range(runs)]
             return observed("sign/processes-cold", seconds, rounds=3, hops=5)
+
+    return asyncio.run(measure())
+
+
+def cold_ed25519(runs: int) -> WaitFigures:
+    """``sign/processes-ed25519``: a message of Solana by device and three nodes, nothing prepared."""
+
+    async def measure() -> WaitFigures:
+        from quorate.chains.solana import requests
+
+        async with _device() as (device, home):
+            wallet = await device.create_wallet("personal", _backup(home, "bench"), keys=["ed25519"])
+            account = wallet.address_on(requests.MAINNET)
+
+            async def once(index: int) -> None:
+                await wallet.sign(requests.message(f"message {index}", account))
+
+            for index in range(WARM_UP):
+                await once(-index)
+            seconds = [await _timed(once, index) for index in range(runs)]
+            return waits("sign/processes-ed25519", seconds, bar="p50", bar_ms=ED25519_BAR_MS)
 
     return asyncio.run(measure())
 
