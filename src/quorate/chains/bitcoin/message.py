@@ -11,11 +11,11 @@ from base64 import b64encode
 from dataclasses import dataclass
 from typing import Final
 
-from quorate.chains.bitcoin.digests import ALL, DEFAULT, taproot_digest, witness_digest
+from quorate.chains.bitcoin.digests import ALL, DEFAULT
 from quorate.chains.bitcoin.finish import witness_of
 from quorate.chains.bitcoin.hashes import tagged
 from quorate.chains.bitcoin.scripts import Key, Kind
-from quorate.chains.bitcoin.second import Hasher
+from quorate.chains.bitcoin.second import Agreed
 from quorate.chains.bitcoin.spending import Own
 from quorate.chains.bitcoin.wire import Input, Output, Transaction, stack
 from quorate.chains.chain import Signed
@@ -60,13 +60,9 @@ def read(message: bytes, key: Key, kind: Kind) -> Message:
     """What an account of `key` signs for a message."""
     script = key.scripts[kind]
     to_spend, to_sign = virtual(message, script)
-    hasher = Hasher(to_sign, to_spend.outputs)
+    digests = Agreed(to_sign, to_spend.outputs)
     if kind is Kind.P2WPKH:
-        digest = witness_digest(to_sign, 0, 0, key.hash)
-        hasher.check_witness(0, digest)
-        own = Own(0, kind, ALL, digest)
+        own = Own(0, kind, ALL, digests.witness(0, key.hash))
     else:
-        digest = taproot_digest(to_sign, 0, to_spend.outputs, DEFAULT)
-        hasher.check_taproot(0, DEFAULT, digest)
-        own = Own(0, kind, DEFAULT, digest, b"", key.tweak())
+        own = Own(0, kind, DEFAULT, digests.taproot(0, DEFAULT), b"", key.tweak())
     return Message(key, own, to_spend, to_sign)

@@ -12,7 +12,7 @@ from typing import Final
 from quorate.chains.bitcoin.fields import OUTPUT_INTERNAL_KEY
 from quorate.chains.bitcoin.networks import ENCODINGS, MAINNET, Encoding
 from quorate.chains.bitcoin.psbt import LOCKTIME_THRESHOLD
-from quorate.chains.bitcoin.scripts import address, pushed, returned, unprotected
+from quorate.chains.bitcoin.scripts import address, pushed, returned, unprotected, unspendable
 from quorate.chains.bitcoin.spending import Spending, inputs_of
 from quorate.chains.bitcoin.wire import FINAL_SEQUENCE, Output
 from quorate.chains.chain import Level, Risk
@@ -95,6 +95,9 @@ def _show_outputs(sheet: Sheet, spending: Spending, encoding: Encoding) -> None:
             _show_data(sheet, output)
         elif unprotected(output.script):
             text = f"{amount} to {address(output.script, encoding)}, which today anybody can spend from"
+            sheet.add("To", text, Level.DANGER, Risk.UNKNOWN_CALL)
+        elif unspendable(output.script):
+            text = f"{amount} to {address(output.script, encoding)}, from which nobody can ever spend"
             sheet.add("To", text, Level.DANGER, Risk.UNKNOWN_CALL)
         elif _unknown(output, encoding):
             text = f"{amount} to a script without an address: {_raw(output.script)}"

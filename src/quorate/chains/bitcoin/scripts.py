@@ -95,6 +95,7 @@ def program(script: bytes) -> tuple[int, bytes] | None:
     return _PROGRAM_VERSIONS[script[0]], script[2:]
 
 
+@lru_cache(maxsize=1024)
 def address(script: bytes, encoding: Encoding) -> str:
     """The address of an output script, or empty when there is no form for it (BIP 173, BIP 350, base58)."""
     library = load()
@@ -115,6 +116,13 @@ def unprotected(script: bytes) -> bool:
         return False
     version, data = found
     return version > 1 or (version == 1 and len(data) != 32)
+
+
+def unspendable(script: bytes) -> bool:
+    """Whether nobody ever can: P2TR with an output key that is no point of the curve."""
+    from btclib_secp256k1 import xonly
+
+    return len(script) == 34 and script[:2] == b"\x51\x20" and not xonly.pubkey_verify(script[2:])
 
 
 def returned(script: bytes) -> bytes | None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from quorate.chains.bitcoin.digests import Digests
 from quorate.chains.bitcoin.library import load
 from quorate.chains.bitcoin.psbt import Psbt
 from quorate.chains.bitcoin.wire import FINAL_SEQUENCE, Output, Transaction
@@ -52,34 +53,35 @@ def check_reading(psbt: Psbt) -> None:
         raise Malformed("PSBT: two readers disagree about this transaction, so nobody signs it")
 
 
-class Hasher:
-    """embit's digests of one transaction."""
+class Agreed:
+    """Digests of one transaction on which we and embit agree. Raises `Malformed` where not."""
 
-    __slots__ = ("_library", "_scripts", "_transaction", "_values")
+    __slots__ = ("_library", "_ours", "_scripts", "_theirs", "_values")
 
     def __init__(self, transaction: Transaction, spent: Sequence[Output]) -> None:
         self._library = load()
-        self._transaction: Any = self._library.transaction.Transaction.parse(transaction.to_bytes())
+        self._ours = Digests(transaction, spent)
+        self._theirs: Any = self._library.transaction.Transaction.parse(transaction.to_bytes())
         self._scripts = [self._library.script.Script(output.script) for output in spent]
         self._values = [output.value for output in spent]
 
-    def check_witness(self, index: int, digest: bytes) -> None:
-        """Raise `Malformed` unless this is BIP 143's digest with type ALL."""
+    def witness(self, index: int, key_hash: bytes) -> bytes:
+        """See `Digests.witness`."""
         code = self._library.script.p2pkh_from_p2wpkh(self._scripts[index])
-        theirs = self._transaction.sighash_segwit(
-            index, code, self._values[index], self._library.transaction.SIGHASH.ALL
-        )
-        _agree(theirs, digest)
+        kind = self._library.transaction.SIGHASH.ALL
+        theirs = self._theirs.sighash_segwit(index, code, self._values[index], kind)
+        return _agreed(self._ours.witness(index, key_hash), theirs)
 
-    def check_taproot(self, index: int, kind: int, digest: bytes) -> None:
-        """Raise `Malformed` unless this is BIP 341's digest of a key path with type `kind`."""
-        theirs = self._transaction.sighash_taproot(index, self._scripts, self._values, sighash=kind)
-        _agree(theirs, digest)
+    def taproot(self, index: int, kind: int) -> bytes:
+        """See `Digests.taproot`."""
+        theirs = self._theirs.sighash_taproot(index, self._scripts, self._values, sighash=kind)
+        return _agreed(self._ours.taproot(index, kind), theirs)
 
 
-def _agree(theirs: bytes, ours: bytes) -> None:
+def _agreed(ours: bytes, theirs: bytes) -> bytes:
     if theirs != ours:
         raise Malformed("two encoders disagree about what this input signs, so nobody signs it")
+    return ours
 
 
 def _errors(own: type[Exception]) -> tuple[type[Exception], ...]:

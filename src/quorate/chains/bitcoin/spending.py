@@ -18,11 +18,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from quorate.chains.bitcoin import fields
-from quorate.chains.bitcoin.digests import ALL, DEFAULT, taproot_digest, witness_digest
+from quorate.chains.bitcoin.digests import ALL, DEFAULT
 from quorate.chains.bitcoin.psbt import Psbt
 from quorate.chains.bitcoin.scripts import Key, Kind
-from quorate.chains.bitcoin.second import Hasher
-from quorate.chains.bitcoin.wire import Input, Output, Transaction, stack
+from quorate.chains.bitcoin.second import Agreed
+from quorate.chains.bitcoin.wire import Input, Output, Reader, Transaction, read_stack, stack
 from quorate.chains.chain import Digest
 from quorate.errors import Malformed, Refused
 
@@ -130,8 +130,6 @@ def read(psbt: Psbt, key: Key) -> Spending:
 
 def final_scripts(map_: Mapping[bytes, bytes]) -> tuple[bytes, tuple[bytes, ...]] | None:
     """Script and witness of an input that is finished, or None."""
-    from quorate.chains.bitcoin.wire import Reader, read_stack
-
     if fields.FINAL_SCRIPT not in map_ and fields.FINAL_WITNESS not in map_:
         return None
     witness: tuple[bytes, ...] = ()
@@ -143,7 +141,7 @@ def final_scripts(map_: Mapping[bytes, bytes]) -> tuple[bytes, tuple[bytes, ...]
 
 
 def _own(psbt: Psbt, key: Key) -> Iterator[Own]:
-    hasher = Hasher(psbt.transaction, psbt.spent)
+    digests = Agreed(psbt.transaction, psbt.spent)
     unsigned = key.unsigned_scripts
     for index, (spent, map_) in enumerate(zip(psbt.spent, psbt.inputs, strict=True)):
         if spent.script in unsigned:
@@ -153,11 +151,11 @@ def _own(psbt: Psbt, key: Key) -> Iterator[Own]:
                 code="unsupported-input",
             )
         if spent.script == key.witness_script:
-            yield _witness(psbt, key, hasher, index)
+            yield _witness(psbt, key, digests, index)
         else:
             root = _root(key, spent, map_, index)
             if root is not None:
-                yield _taproot(psbt, key, hasher, index, root)
+                yield _taproot(psbt, key, digests, index, root)
 
 
 def _root(key: Key, spent: Output, map_: Mapping[bytes, bytes], index: int) -> bytes | None:
@@ -174,26 +172,22 @@ def _root(key: Key, spent: Output, map_: Mapping[bytes, bytes], index: int) -> b
     return None
 
 
-def _witness(psbt: Psbt, key: Key, hasher: Hasher, index: int) -> Own:
+def _witness(psbt: Psbt, key: Key, digests: Agreed, index: int) -> Own:
     map_ = psbt.inputs[index]
     _unsigned(map_, index, bytes([fields.PARTIAL]) + key.public)
     sighash = _sighash(map_, index, ALL)
     if sighash != ALL:
         raise _other_type(index, sighash, "ALL")
-    digest = witness_digest(psbt.transaction, index, psbt.spent[index].value, key.hash)
-    hasher.check_witness(index, digest)
-    return Own(index, Kind.P2WPKH, ALL, digest)
+    return Own(index, Kind.P2WPKH, ALL, digests.witness(index, key.hash))
 
 
-def _taproot(psbt: Psbt, key: Key, hasher: Hasher, index: int, root: bytes) -> Own:
+def _taproot(psbt: Psbt, key: Key, digests: Agreed, index: int, root: bytes) -> Own:
     map_ = psbt.inputs[index]
     _unsigned(map_, index, fields.TAPROOT_SIGNATURE)
     sighash = _sighash(map_, index, DEFAULT)
     if sighash not in (DEFAULT, ALL):
         raise _other_type(index, sighash, "DEFAULT and ALL")
-    digest = taproot_digest(psbt.transaction, index, psbt.spent, sighash)
-    hasher.check_taproot(index, sighash, digest)
-    return Own(index, Kind.P2TR, sighash, digest, root, key.tweak(root))
+    return Own(index, Kind.P2TR, sighash, digests.taproot(index, sighash), root, key.tweak(root))
 
 
 def _unsigned(map_: Mapping[bytes, bytes], index: int, signature: bytes) -> None:

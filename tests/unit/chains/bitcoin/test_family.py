@@ -9,7 +9,7 @@ from tests.support.bitcoin import ALICE, BOB, CHAINS, Coin, coin, make_psbt
 
 from quorate.chains import Chain, Chains, Request
 from quorate.chains.bitcoin import MAINNET, NETWORKS, REGTEST, TESTNET3, TESTNET4, Bitcoin, requests, second
-from quorate.chains.bitcoin.digests import taproot_digest, witness_digest
+from quorate.chains.bitcoin.digests import Digests
 from quorate.chains.bitcoin.library import load
 from quorate.chains.bitcoin.psbt import parse
 from quorate.chains.bitcoin.wire import Output
@@ -93,16 +93,16 @@ def test_the_library_is_loaded_by_the_first_use_and_not_before() -> None:
 def test_all_inputs_of_the_key_are_signed_whatever_kind_the_account_is_named_by(account: str) -> None:
     decoded = ALICE.decode(make_psbt([TAPROOT, WITNESS, WITH_TREE, FOREIGN], PAID), kind=account)
     psbt = parse(Request.from_payload(decoded.payload).body)
-    transaction = psbt.transaction
+    digests = Digests(psbt.transaction, psbt.spent)
     assert [(d.scheme, d.group, d.x_only_tweak) for d in decoded.digests] == [
         ("bip340", "secp256k1", KEY.tweak()),
         ("ecdsa", "secp256k1", b""),
         ("bip340", "secp256k1", KEY.tweak(ROOT)),
     ]
     assert [d.value for d in decoded.digests] == [
-        taproot_digest(transaction, 0, psbt.spent, 0),
-        witness_digest(transaction, 1, 100_000, KEY.hash),
-        taproot_digest(transaction, 2, psbt.spent, 0),
+        digests.taproot(0, 0),
+        digests.witness(1, KEY.hash),
+        digests.taproot(2, 0),
     ]
     assert decoded.fields["own_inputs"] == 3
     with pytest.raises(Malformed, match="3 digests"):
@@ -132,12 +132,8 @@ def test_the_types_that_sign_everything_are_signed(kind: str, value: int) -> Non
     script = KEY.taproot_script() if kind == "p2tr" else KEY.witness_script
     psbt = make_psbt([coin(script, fields=sighash(value))], PAID)
     digest = ALICE.decode(psbt).digests[0].value
-    found = parse(psbt)
-    expected = (
-        taproot_digest(found.transaction, 0, found.spent, value)
-        if kind == "p2tr"
-        else witness_digest(found.transaction, 0, 100_000, KEY.hash)
-    )
+    digests = Digests(parse(psbt).transaction, parse(psbt).spent)
+    expected = digests.taproot(0, value) if kind == "p2tr" else digests.witness(0, KEY.hash)
     assert digest == expected
 
 
@@ -269,7 +265,7 @@ def test_sequence_zero_is_signed_though_the_library_reads_it_as_final() -> None:
     for version in (0, 2):
         psbt = make_psbt([coin(KEY.taproot_script(), sequence=0)], PAID, version=version)
         digest = ALICE.decode(psbt).digests[0].value
-        assert digest == taproot_digest(parse(psbt).transaction, 0, parse(psbt).spent, 0)
+        assert digest == Digests(parse(psbt).transaction, parse(psbt).spent).taproot(0, 0)
         second.check_reading(parse(psbt))
 
 

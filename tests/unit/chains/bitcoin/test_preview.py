@@ -173,6 +173,16 @@ def test_a_witness_version_without_rules_is_dangerous(script: bytes) -> None:
     assert "unknown-call" in decoded.risks
 
 
+def test_an_output_key_that_is_no_point_is_lost_for_ever_and_called_so() -> None:
+    # 0 and the field's prime are no x coordinates of points
+    prime = bytes.fromhex("ff" * 27 + "fefffffc2f")
+    for x in (bytes(32), prime):
+        decoded = shown([Output(90_000, b"\x51\x20" + x)])
+        (text,) = lines(decoded.preview, "To")
+        assert text.endswith("from which nobody can ever spend")
+        assert decoded.preview.level is Level.DANGER
+
+
 def test_an_anchor_is_an_address_like_any_other() -> None:
     decoded = shown([Output(240, bytes.fromhex("51024e73")), Output(90_000, KEY.taproot_script())])
     assert lines(decoded.preview, "To") == ["0.0000024 BTC to bc1pfeessrawgf"]

@@ -9,11 +9,11 @@ from tests.support.bitcoin import SingleKey
 from tests.support.bitcoin_kernel import accepts
 
 from quorate.chains.bitcoin import MAINNET, TESTNET4
-from quorate.chains.bitcoin.digests import taproot_digest, taproot_message, witness_digest
+from quorate.chains.bitcoin.digests import Digests
 from quorate.chains.bitcoin.message import message_hash, virtual
 from quorate.chains.bitcoin.networks import ENCODINGS
 from quorate.chains.bitcoin.scripts import Key, Kind, address
-from quorate.chains.bitcoin.second import Hasher
+from quorate.chains.bitcoin.second import Agreed
 from quorate.chains.bitcoin.signature import check_schnorr
 from quorate.chains.bitcoin.wire import Output, Reader, parse_transaction, read_stack
 from quorate.groups import SECP256K1
@@ -247,10 +247,9 @@ def test_key_paths_are_signed_as_in_bip_341(case: tuple[int, int, str, str, str,
     index, kind, secret, root, tweaked, message, digest, signature = case
     transaction = parse_transaction(UNSIGNED_341, "vector")
     assert transaction.to_bytes() == UNSIGNED_341
-    assert taproot_message(transaction, index, SPENT_341, kind).hex() == message
-    computed = taproot_digest(transaction, index, SPENT_341, kind)
+    assert Digests(transaction, SPENT_341).taproot_message(index, kind).hex() == message
+    computed = Agreed(transaction, SPENT_341).taproot(index, kind)
     assert computed.hex() == digest
-    Hasher(transaction, SPENT_341).check_taproot(index, kind, computed)
     key = SingleKey(bytes.fromhex(secret))
     tweak = key.key.tweak(bytes.fromhex(root))
     assert xonly.prvkey_tweak_add(key.secret, tweak).hex() == tweaked
@@ -263,10 +262,9 @@ def test_the_digest_of_p2wpkh_is_that_of_bip_143() -> None:
     key = KEY_143.key
     assert key.public.hex() == "025476c2e83188368da1ff3e292e7acafcdb3566bb0ad253f62fc70f07aeee6357"
     assert key.witness_script.hex() == "00141d0f172a0ecb48aee1be1f2687d2963ae33f71a1"
-    digest = witness_digest(transaction, 1, 600_000_000, key.hash)
-    assert digest.hex() == "c37af31116d1b27caf68aae9e3ac82f1477929014d5b917657d0eb49478cb670"
     spent = [Output(625_000_000, b""), Output(600_000_000, key.witness_script)]
-    Hasher(transaction, spent).check_witness(1, digest)
+    digest = Agreed(transaction, spent).witness(1, key.hash)
+    assert digest.hex() == "c37af31116d1b27caf68aae9e3ac82f1477929014d5b917657d0eb49478cb670"
 
 
 @pytest.mark.parametrize(("message", "tag", "to_spend", "to_sign"), MESSAGE_HASHES)
