@@ -15,12 +15,13 @@ from tests.support.schnorr import MESSAGE, OF_THREE, THREE, Table, table
 from tests.support.signing import KEY_ID, PAYLOAD
 
 from quorate.encoding import encode
-from quorate.errors import Blame, LocalError, Missing
+from quorate.errors import Blame, LocalError, Missing, ProofRejected
 from quorate.groups import ED25519, SECP256K1
 from quorate.schemes.faults import Disagreement
 from quorate.schemes.quorum import Signer
 from quorate.schemes.schnorr import ONLINE, PREPARE, SIGN, Commitments, Request, Share
 from quorate.schemes.schnorr.evidence import deviated_preparing, deviated_signing
+from quorate.schemes.schnorr.online import Context
 from quorate.schemes.schnorr.prepared import Preparation
 from quorate.schemes.tweak import Tweak
 from quorate.secret import Secret
@@ -314,13 +315,21 @@ def test_the_combiner_sends_no_share() -> None:
     assert result.values["device"]
 
 
-def test_shares_are_sealed_to_the_combiner() -> None:
-    assert ONLINE.is_unicast(Share)
-    assert SIGN.is_unicast(Share)
-    assert not PREPARE.is_unicast(Commitments)
-    recorder = Recorder("n1")
-    play(recorder)
-    assert [draft.recipient for draft in recorder.drafts if isinstance(draft.message, Share)] == ["device"]
+def test_without_the_combiner_s_share_the_others_make_no_signature() -> None:
+    """Shares travel in clear: those of all but the combiner are no signature, whoever adds them up."""
+    made, shares = key().prepared(), {}
+    for name in ("n1", "n2"):
+        recorder = Recorder(name)
+        result = key().online(made, "device", cheats=[recorder])
+        (shares[name],) = [draft.message.response for draft in recorder.drafts]  # type: ignore[attr-defined]
+    public = public_half(made)
+    request = request_of(result, public)
+    context = Context.of(public, key().seats["device"].quorum, key().suite, request, MESSAGE)
+    responses = {public.identifier(name): share for name, share in shares.items()}
+    signature = context.package.aggregate({**responses, public.identifier("device"): ED25519.scalar(0)})
+    with pytest.raises(ProofRejected):
+        key().suite.verify(key().public_key, MESSAGE, signature)
+    assert not any(declared.is_unicast(Share) for declared in (ONLINE, SIGN))
 
 
 # --- inputs that do not belong ------------------------------------------------------------------------------

@@ -38,6 +38,7 @@ class Quorum:
     public_key: Point
     parts: Mapping[PartyId, Point]
     keepers: frozenset[PartyId]
+    _digest: bytes = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if len(self.parts) < 2:
@@ -48,6 +49,7 @@ class Quorum:
             raise LocalError(
                 "the recorded public shares of these signers do not make the recorded public key"
             )
+        object.__setattr__(self, "_digest", self._hash())
 
     @property
     def signers(self) -> tuple[PartyId, ...]:
@@ -55,7 +57,10 @@ class Quorum:
         return tuple(self.parts)
 
     def digest(self) -> bytes:
-        """Commits to everything in the quorum."""
+        """Commits to everything in the quorum. Computed once: a signing asks for it several times."""
+        return self._digest
+
+    def _hash(self) -> bytes:
         fields = [
             self.key_id,
             self.epoch.to_bytes(4, "big"),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from quorate.cli.bench import cases
+from quorate.cli.bench import cases, schnorr
 from quorate.cli.bench.cases import BARS, COMMITTEES, CROWD, FIVE, SEVEN, all_cases, select
 from quorate.cli.bench.committee import Committee, CommitteeDesk
 from quorate.cli.bench.harness import Room, Sample
@@ -85,6 +85,8 @@ def test_every_promised_case_is_there() -> None:
         for what in ("setup", "presign", "online", "sign"):
             assert f"ecdsa-secp256k1/{what}/{size}-parties" in names
     assert {"ecdsa/p256-2", "ecdsa/stark-2"} <= names
+    for what in ("ed25519-2", "ed25519-4", "bip340-2"):
+        assert {f"schnorr/{what}", f"schnorr/{what}-online"} <= names
     assert {"wallet/create", "sign/processes-cold", "sign/processes-refill"} <= names
     assert {"pool/assign", "register/write", "register/read"} <= names
     for curve in ("secp256k1", "ed25519"):
@@ -118,6 +120,17 @@ def test_signatures_on_other_curves_are_measured_as_those_on_the_first(curve: st
     assert (made.rounds, made.runs) == (3, 1)
     assert made.bytes_per_party is not None
     assert 45_000 < made.bytes_per_party < 52_000
+
+
+def test_schnorr_signatures_are_measured_cold_and_with_nonces_made_before() -> None:
+    by_name = {case.name: case for case in select("schnorr/ed25519")}
+    for size in (2, 4):
+        cold = by_name[f"schnorr/ed25519-{size}"].measure(1)
+        online = by_name[f"schnorr/ed25519-{size}-online"].measure(1)
+        assert (cold.runs, cold.rounds, online.rounds) == (1, 2, 1)
+        assert 0 < online.bytes_per_party < cold.bytes_per_party
+    with pytest.raises(LocalError, match="no Schnorr signature"):
+        schnorr.Bench.of("ecdsa", 2)
 
 
 def test_committees_that_are_measured_hold_the_protocols_bounds() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache, partial
 
-from quorate.cli.bench import ecdsa
+from quorate.cli.bench import ecdsa, schnorr
 from quorate.cli.bench.committee import Committee, CommitteeDesk
 from quorate.cli.bench.ecdsa import Bench
 from quorate.cli.bench.harness import Room, Sample, require
@@ -22,6 +22,12 @@ SIZES = (2, 3, 4)
 FIVE, SEVEN, CROWD = Committee(5, 1, 0, 2), Committee(7, 1, 1, 3), Committee(7, 2, 0, 2)
 COMMITTEES = (Committee(4, 1, 0, 1), FIVE, SEVEN, CROWD, Committee(9, 2, 0, 4), Committee(13, 2, 2, 6))
 """The sizes over which growth is shown. Four nodes, and seven with two liars, revoke no devices."""
+
+SCHNORR = (("ed25519", 2), ("ed25519", 4), ("bip340", 2))
+"""Schemes and signers of the cases whose bars docs/protocols/frost.md states."""
+
+WAITS = (("sign/processes-ed25519", 50), ("pool/assign", 50), ("register/write", 50), ("register/read", 50))
+"""Cases over real processes that have a bar, and their runs."""
 
 BATCHES = (1, 10, 100, 1000)
 BARS = {FIVE: 2.0, SEVEN: 4.0, CROWD: 2.5}
@@ -54,10 +60,14 @@ def all_cases() -> Iterator[Case]:
     for curve in ("p256", "stark"):
         case = f"ecdsa/{curve}-2"
         yield Case(case, 25, partial(_repeat, case, partial(_sign, 2, curve)))
+    for scheme, size in SCHNORR:
+        case = f"schnorr/{scheme}-{size}"
+        yield Case(case, 200, partial(_repeat, case, partial(_schnorr, scheme, size)))
+        yield Case(f"{case}-online", 200, partial(_schnorr_online, scheme, size))
     yield Case("wallet/create", 3, _create)
     yield Case("sign/processes-cold", 15, _cold)
     yield Case("sign/processes-refill", 200, _refill)
-    for case, runs in (("pool/assign", 50), ("register/write", 50), ("register/read", 50)):
+    for case, runs in WAITS:
         yield Case(case, runs, partial(_wait, case))
     for curve, committee, keys in _batches():
         case = f"dkg/{curve}/{committee}/{keys}-keys"
@@ -126,6 +136,23 @@ def _sign(size: int, curve: str = "secp256k1") -> Sample:
     return _bench(size, curve).sign()
 
 
+@lru_cache(maxsize=1)
+def _schnorr_bench(scheme: str, size: int) -> schnorr.Bench:
+    return schnorr.Bench.of(scheme, size)
+
+
+def _schnorr(scheme: str, size: int) -> Sample:
+    return _schnorr_bench(scheme, size).sign()
+
+
+def _schnorr_online(scheme: str, size: int, runs: int) -> Figures:
+    """All nonces first, as for ECDSA."""
+    bench = _schnorr_bench(scheme, size)
+    made = [bench.prepare() for _ in range(runs + 1)]
+    bench.online(made.pop())
+    return figures(f"schnorr/{scheme}-{size}-online", [bench.online(one) for one in made])
+
+
 def _create(runs: int) -> Figures:
     from quorate.cli.bench import processes
 
@@ -148,6 +175,7 @@ def _wait(case: str, runs: int) -> WaitFigures:
     from quorate.cli.bench import processes
 
     measure = {
+        "sign/processes-ed25519": processes.cold_ed25519,
         "pool/assign": processes.assignment,
         "register/write": processes.writing,
         "register/read": processes.reading,

@@ -56,7 +56,7 @@ class Bench:
         """Make it. Takes the setup time of every pair."""
         nodes = tuple(f"node{i}" for i in range(1, size))
         room = Room((DEVICE, *nodes), hub=DEVICE)
-        signers = {share.me: Signer.of(share, room.names) for share in _dealt(nodes, group)}
+        signers = {share.me: Signer.of(share, room.names) for share in dealt(nodes, group)}
         pairs: dict[PartyId, dict[PartyId, PairSetup]] = {name: {} for name in room.names}
         for i, first in enumerate(room.names):
             for second in room.names[i + 1 :]:
@@ -142,7 +142,7 @@ def setup_pair(room: Room, first: PartyId, second: PartyId) -> tuple[dict[PartyI
     return results, sample
 
 
-def _dealt(nodes: tuple[PartyId, ...], group: Group) -> list[KeyShare]:
+def dealt(nodes: tuple[PartyId, ...], group: Group) -> list[KeyShare]:
     """A key for measuring, dealt in one place: ``2 of (all of (nodes), device)``."""
     structure = AccessStructure.with_committee(nodes, len(nodes) - 1, {DEVICE: 2})
     secret = group.random_scalar(system_rng)

@@ -20,7 +20,7 @@ from typing import Annotated
 import msgspec
 
 from quorate.encoding import MAX_TEXT_BYTES, Canonical, encode
-from quorate.errors import LocalError, ProofRejected
+from quorate.errors import LocalError, ProofRejected, QuorateError
 from quorate.groups import Scalar
 from quorate.primitives.tags import Tag
 from quorate.primitives.transcript import digest
@@ -98,6 +98,14 @@ class WrongShares(LocalError):
 
 
 @dataclass(frozen=True, slots=True)
+class Checked:
+    """A request that belongs to its nonces and its quorum, as far as it is needed from there on."""
+
+    tweak: Tweak
+    hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Context:
     """Steps 2.1 and 2.2: a request joined to the list it is made of. All of it is public."""
 
@@ -106,23 +114,14 @@ class Context:
 
     @classmethod
     def of(
-        cls,
-        public: Preparation,
-        quorum: Quorum,
-        suite: Suite,
-        request: Request,
-        message: bytes,
-        own: Nonces | None = None,
+        cls, public: Preparation, quorum: Quorum, suite: Suite, request: Request, message: bytes
     ) -> Context:
         """Check the request against list and quorum, and compute R and c.
 
         Raises `LocalError` if they do not belong together, `ProofRejected` if the nonces cancel each other.
         """
-        tweak = check_request(public, quorum, suite, request, message)
-        mine = None if own is None else (public.identifier(public.me), own)
-        package = Package.of(suite, quorum.public_key, tweak, message, public.commitments, own=mine)
-        bound = digest(Tag.SCHNORR_CONTEXT, public.quorum, public.list_hash(), request.hash())
-        return cls(bound, package)
+        checked = check_request(public, quorum, suite, request, message)
+        return _context(public, quorum, suite, checked, message)
 
 
 def answer(ready: ReadyNonces, signer: Signer, suite: Suite, request: Request, message: bytes) -> Share:
@@ -132,13 +131,13 @@ def answer(ready: ReadyNonces, signer: Signer, suite: Suite, request: Request, m
     does not belong to nonces or key (nothing is used up then), and `Unattributable` when the list leaves no
     usable nonce.
     """
-    check_request(ready.public, signer.quorum, suite, request, message)
+    checked = check_request(ready.public, signer.quorum, suite, request, message)
 
     def compute(prepared: Prepared) -> Share:
-        context, response = _own_share(prepared, signer, suite, request, message)
+        context, response = _own_share(prepared, signer, suite, checked, message)
         return Share(context.digest, response)
 
-    return ready.use(digest(Tag.SCHNORR_USE, b"answer", request.hash()), compute)
+    return ready.use(digest(Tag.SCHNORR_USE, b"answer", checked.hash), compute)
 
 
 def combine(
@@ -155,40 +154,41 @@ def combine(
     were made for others; the nonces are gone either way.
     """
     public = ready.public
-    check_request(public, signer.quorum, suite, request, message)
+    checked = check_request(public, signer.quorum, suite, request, message)
     if sorted(shares) != [name for name in public.signers if name != public.me]:
         raise LocalError("shares of exactly the other signers are needed")
 
     def compute(prepared: Prepared) -> bytes:
-        context, response = _own_share(prepared, signer, suite, request, message)
-        package = context.package
-        agreeing = {name: share for name, share in shares.items() if share.context == context.digest}
-        if len(agreeing) == len(shares):
+        context, response = _own_share(prepared, signer, suite, checked, message)
+        if all(share.context == context.digest for share in shares.values()):
             responses = {public.identifier(name): share.response for name, share in shares.items()}
-            signature = package.aggregate({**responses, public.identifier(public.me): response})
+            responses[public.identifier(public.me)] = response
+            signature = context.package.aggregate(responses)
             try:
-                suite.verify(package.key.point, message, signature)
+                suite.verify(context.package.key.point, message, signature)
             except ProofRejected:
-                pass  # 2.5: find out whose share it is
+                pass  # 2.5: whose share is it?
             else:
                 return signature
-        wrong = tuple(
-            name for name in agreeing if not share_fits(context, public, signer.quorum, name, agreeing[name])
-        )
-        if wrong:
-            raise WrongShares(wrong)
-        if len(agreeing) == len(shares):
-            raise LocalError("every share is right and the signature is not; our own part is not our share")
-        differing = sorted({public.me, *shares} - set(agreeing))
-        what = "signed for another list of commitments, or another request"
-        raise Disagreement(
-            f"{', '.join(name for name in differing if name != public.me)} {what} than {public.me}",
-            parties=differing,
-            step="2.4",
-        )
+        raise _spoilt(context, public, signer.quorum, shares)
 
     sent = [encode(shares[name]) for name in sorted(shares)]
-    return ready.use(digest(Tag.SCHNORR_USE, b"combine", request.hash(), *sent), compute)
+    return ready.use(digest(Tag.SCHNORR_USE, b"combine", checked.hash, *sent), compute)
+
+
+def _spoilt(
+    context: Context, public: Preparation, quorum: Quorum, shares: Mapping[PartyId, Share]
+) -> QuorateError:
+    """Step 2.5: why there is no signature. Wrong shares come first, or one liar could hide behind another."""
+    agreeing = {name: share for name, share in shares.items() if share.context == context.digest}
+    wrong = [name for name, share in agreeing.items() if not share_fits(context, public, quorum, name, share)]
+    if wrong:
+        return WrongShares(tuple(wrong))
+    differing = sorted(set(shares) - set(agreeing))
+    if not differing:
+        return LocalError("every share is right and the signature is not; our own part is not our share")
+    what = f"signed for another list of commitments, or another request, than {public.me}"
+    return Disagreement(f"{', '.join(differing)} {what}", parties=[public.me, *differing], step="2.4")
 
 
 def share_fits(context: Context, public: Preparation, quorum: Quorum, name: PartyId, share: Share) -> bool:
@@ -200,9 +200,9 @@ def share_fits(context: Context, public: Preparation, quorum: Quorum, name: Part
     return True
 
 
-async def contribute(party: Party, share: Share, combiner: PartyId) -> None:
+async def contribute(party: Party, share: Share) -> None:
     """Step 2.3 as one message, for a share that was made (and stored) before the session began."""
-    party.send(combiner, share)
+    party.broadcast(share)
 
 
 async def collect(
@@ -212,7 +212,7 @@ async def collect(
 
     Raises `Blame` of whoever sent a wrong share, and what `combine` raises otherwise.
     """
-    check_session(party.spec, party.me, ready.public, request)
+    check_session(party.spec, party.me, ready.public, request, party.session_id)
     shares = await party.gather(Share)
     try:
         return combine(ready, signer, suite, request, message, shares)
@@ -227,15 +227,18 @@ async def sign_online(
     """One signer's side of the second round. The combiner gets the signature, everybody else None."""
     if party.me == request.combiner:
         return await collect(party, ready, signer, suite, request, message)
-    check_session(party.spec, party.me, ready.public, request)
-    await contribute(party, answer(ready, signer, suite, request, message), request.combiner)
+    check_session(party.spec, party.me, ready.public, request, party.session_id)
+    await contribute(party, answer(ready, signer, suite, request, message))
     return None
 
 
-def check_session(spec: SessionSpec, me: PartyId, public: Preparation, request: Request) -> None:
+def check_session(
+    spec: SessionSpec, me: PartyId, public: Preparation, request: Request, session_id: bytes = b""
+) -> None:
     """Whether a session may use these nonces for this request. Raises `LocalError`.
 
     For every host that calls `answer` itself: who may ask was judged for the key that the *session* names.
+    `session_id` is the spec's where somebody has computed it already.
     """
     if public.me != me or (spec.key, spec.epoch, spec.parties) != (
         public.key_id,
@@ -243,14 +246,14 @@ def check_session(spec: SessionSpec, me: PartyId, public: Preparation, request: 
         public.signers,
     ):
         raise LocalError("the session was agreed for another key, epoch or signers than the nonces")
-    if request.session != spec.id:
+    if request.session != (session_id or spec.id):
         raise LocalError("the request is not the one this session was agreed for")
 
 
 def check_request(
     public: Preparation, quorum: Quorum, suite: Suite, request: Request, message: bytes
-) -> Tweak:
-    """Step 2.1: whether request, nonces and quorum belong together; the tweak. Raises `LocalError`."""
+) -> Checked:
+    """Step 2.1: whether request, nonces and quorum belong together. Raises `LocalError`."""
     if request.prepared != public.id or request.scheme != public.scheme or suite.name != public.scheme:
         raise LocalError("the request is for other nonces, or for another scheme than they were made for")
     if public.quorum != quorum.digest():
@@ -265,15 +268,30 @@ def check_request(
     if request.path and tweak.is_none:
         raise LocalError("a request with a path has a tweak")
     suite.key(quorum.public_key, tweak)
-    return tweak
+    return Checked(tweak, request.hash())
+
+
+def _context(
+    public: Preparation,
+    quorum: Quorum,
+    suite: Suite,
+    checked: Checked,
+    message: bytes,
+    own: Nonces | None = None,
+) -> Context:
+    """Step 2.2. `own` are our nonces, which save products."""
+    mine = None if own is None else (public.identifier(public.me), own)
+    rows = public.commitments
+    package = Package.of(suite, quorum.public_key, checked.tweak, message, rows, own=mine)
+    return Context(digest(Tag.SCHNORR_CONTEXT, public.quorum, public.list_hash(), checked.hash), package)
 
 
 def _own_share(
-    prepared: Prepared, signer: Signer, suite: Suite, request: Request, message: bytes
+    prepared: Prepared, signer: Signer, suite: Suite, checked: Checked, message: bytes
 ) -> tuple[Context, Scalar]:
     public = prepared.public
     try:
-        context = Context.of(public, signer.quorum, suite, request, message, prepared.nonces)
+        context = _context(public, signer.quorum, suite, checked, message, prepared.nonces)
     except ProofRejected as error:
         raise Unattributable(f"{error}; they are burned", parties=public.signers, step="2.2") from None
     identifier = public.identifier(public.me)
