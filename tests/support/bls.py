@@ -11,7 +11,10 @@ from tests.support.signing import KEY_ID, deal
 from quorate.groups import Point
 from quorate.schemes.bls import SIGN, Context, Suite, sign
 from quorate.schemes.quorum import Quorum, Signer
+from quorate.secret import Secret
 from quorate.session import Party
+from quorate.sharing.access import AccessStructure
+from quorate.sharing.keyshare import KeyShare
 from quorate.testing import Cheat, Faults, InOrder, Result, Simulation
 from quorate.testing.network import NO_FAULTS, Scheduler
 
@@ -72,6 +75,25 @@ class Table:
 def table(suite: Suite, text: str = STRUCTURE, signers: tuple[str, ...] = SIGNERS) -> Table:
     """A table that no test changes."""
     return Table(suite, text, signers)
+
+
+def split(suite: Suite, secret: int) -> Table:
+    """The key `secret` between two parties, who stand for any quorum."""
+    group = suite.keys
+    structure = AccessStructure.parse("2 of (a b)")
+    slope = group.scalar(987654321)
+    points = {leaf.name: leaf.point for leaf in structure.root.members}
+    shares = {name: group.scalar(secret) + slope * group.scalar(z) for name, z in points.items()}
+    public = {name: group.generator.multiply(share) for name, share in shares.items()}
+    key = group.generator.multiply(group.scalar(secret))
+    made = object.__new__(Table)
+    made.suite, made.names = suite, ("a", "b")
+    made.shares = {
+        name: KeyShare(KEY_ID, 0, structure, key, public, name, Secret(share), bytes(32))
+        for name, share in shares.items()
+    }
+    made.seats = {name: Signer.of(made.shares[name], ("a", "b")) for name in ("a", "b")}
+    return made
 
 
 def py_ecc(module: str) -> Any:

@@ -21,7 +21,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from types import MappingProxyType
-from typing import Annotated, Any, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeAlias
 
 import msgspec
 
@@ -29,6 +29,9 @@ from quorate.chains.text import decimal
 from quorate.encoding import Canonical, decode, encode
 from quorate.errors import LocalError, Malformed, Refused
 from quorate.schemes.derivation.path import parse_path
+
+if TYPE_CHECKING:  # importing a family must not load storage
+    from quorate.vault.slashing import ValidatorDuty
 
 MAX_PAYLOAD_BYTES: Final = 1 << 17
 """One request. 128 KiB is what Ethereum's nodes relay as one transaction; a session carries twice as much."""
@@ -230,7 +233,11 @@ class Digest:
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """A payload understood. `content` is the family's own parsed object, for `Family.attach`."""
+    """A payload understood. `content` is the family's own parsed object, for `Family.attach`.
+
+    `duty` is what must never be signed in a second, different way, and so passes the signer's store of duties
+    (`quorate.vault.duties`) before anything that depends on its share leaves. None for almost everything.
+    """
 
     payload: bytes
     kind: str
@@ -242,6 +249,7 @@ class Decoded:
     fields: Mapping[str, Field]
     digests: tuple[Digest, ...]
     content: Any
+    duty: ValidatorDuty | None = None
 
     @property
     def blind(self) -> bool:

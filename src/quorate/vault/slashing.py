@@ -68,6 +68,15 @@ Duty: TypeAlias = Block | Attestation
 
 
 @dataclass(frozen=True, slots=True)
+class ValidatorDuty:
+    """Whose duty it is: a 48-byte public key on the network of a 32-byte genesis validators root."""
+
+    validator: bytes
+    network: bytes
+    duty: Duty
+
+
+@dataclass(frozen=True, slots=True)
 class Bounds:
     """No block at or below `slot`, no attestation with a source below `source` or a target at or below
     `target`, except ones that were signed already. The defaults bound nothing."""

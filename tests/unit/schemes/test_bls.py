@@ -7,7 +7,7 @@ from pathlib import Path
 
 import milagro_bls_binding
 import pytest
-from tests.support.bls import MESSAGE, SIGNERS, STRUCTURE, Table, py_ecc, table
+from tests.support.bls import MESSAGE, SIGNERS, STRUCTURE, Table, py_ecc, split, table
 from tests.support.signing import KEY_ID, deal
 
 from quorate.errors import LocalError, ProofRejected, Unavailable
@@ -30,12 +30,8 @@ from quorate.schemes.bls import (
 )
 from quorate.schemes.bls.scheme import AUGMENTED_SCHEME, POSSESSION_SCHEME
 from quorate.schemes.bls.suites import AUGMENTED, BASIC, POSSESSION, POSSESSION_SHORT
-from quorate.schemes.quorum import Signer
 from quorate.schemes.tweak import Tweak
-from quorate.secret import Secret
 from quorate.session import Party
-from quorate.sharing.access import AccessStructure
-from quorate.sharing.keyshare import KeyShare
 from quorate.testing import Simulation
 
 ALL = pytest.mark.parametrize("suite", SUITES.values(), ids=SUITES)
@@ -51,25 +47,6 @@ QUICKNET_KEY = (
 QUICKNET_1000 = (
     "b44679b9a59af2ec876b1a6b1ad52ea9b1615fc3982b19576350f93447cb1125e342b73a8dd2bacbe47e4b6b63ed5e39"
 )
-
-
-def split(suite: Suite, secret: int) -> Table:
-    """The key `secret` between two parties, who stand for any quorum."""
-    group = suite.keys
-    structure = AccessStructure.parse("2 of (a b)")
-    slope = group.scalar(987654321)
-    points = {leaf.name: leaf.point for leaf in structure.root.members}
-    shares = {name: group.scalar(secret) + slope * group.scalar(z) for name, z in points.items()}
-    public = {name: group.generator.multiply(share) for name, share in shares.items()}
-    key = group.generator.multiply(group.scalar(secret))
-    made = object.__new__(Table)
-    made.suite, made.names = suite, ("a", "b")
-    made.shares = {
-        name: KeyShare(KEY_ID, 0, structure, key, public, name, Secret(share), bytes(32))
-        for name, share in shares.items()
-    }
-    made.seats = {name: Signer.of(made.shares[name], ("a", "b")) for name in ("a", "b")}
-    return made
 
 
 def signed(key: Table, message: bytes = MESSAGE) -> bytes:
