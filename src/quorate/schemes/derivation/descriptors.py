@@ -18,7 +18,7 @@ from typing import Final
 
 from quorate.errors import Malformed
 from quorate.groups import Point
-from quorate.schemes.derivation.bip32 import HARDENED, ExtendedKey, Version
+from quorate.schemes.derivation.bip32 import HARDENED, ExtendedKey, Version, hash160
 from quorate.schemes.derivation.path import checked_path, write_path
 
 RECEIVE: Final = 0
@@ -60,7 +60,7 @@ class Origin:
         None if it is not below this origin. The caller still derives the key and compares: what a file
         says of a key is a hint.
         """
-        if fingerprint != ExtendedKey(root, bytes(32)).fingerprint or tuple(steps[:3]) != self.steps:
+        if fingerprint != hash160(root.to_bytes())[:4] or tuple(steps[:3]) != self.steps:
             return None
         rest = tuple(steps[3:])
         return None if any(step >= HARDENED for step in rest) else write_path(checked_path(rest))
