@@ -135,7 +135,7 @@ def test_inputs_of_all_kinds_and_of_two_keys_in_one_transaction(
 
 @pytest.mark.parametrize("version", [0])
 def test_another_wallet_s_library_finishes_our_psbts(version: int) -> None:
-    spent = [coins_of(ALICE.key, kind) for kind in KINDS]
+    spent = [coins_of(ALICE.key, kind, prove=True) for kind in KINDS]
     signed = ALICE.sign_psbt(make_psbt(spent, PAID, version=version))
     for name in ("psbt", "final_psbt"):
         theirs = bdk.Psbt(str(signed.details[name]))
@@ -229,7 +229,9 @@ def test_our_shared_keys_spend_in_a_block_and_a_changed_byte_does_not(
 ) -> None:
     key = SharedKey(plain=plain, seed=seed)
     funding = coins([script_of(key.key, kind) for kind in KINDS])
-    spent = [coins_of(key.key, kind, source=funding, index=index) for index, kind in enumerate(KINDS)]
+    spent = [
+        coins_of(key.key, kind, source=funding, index=index, prove=True) for index, kind in enumerate(KINDS)
+    ]
     signed = key.sign_psbt(make_psbt(spent, PAID))
     assert accepts(signed.raw, [each.output for each in spent])
     finished = bdk.Psbt(str(signed.details["psbt"])).finalize()

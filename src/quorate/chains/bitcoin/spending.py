@@ -6,14 +6,16 @@ output is change only if its script is one of the key's two own. An output with 
 is not: whoever satisfies a leaf can take it, and a PSBT may well name a tree of somebody else's.
 
 **Amounts.** BIP 143 hashes the amount of one input. Somebody who lies about another input's amount in one
-session, and about this one's in the next, collects both signatures for a fee that was never shown. So unless
-one of our inputs is taproot (whose digest holds all amounts), or there is one input, every input must come
-with its previous transaction.
+session, and about this one's in the next, collects both signatures for a fee that was never shown. So where a
+P2WPKH input of ours stands beside others, every input must come with its previous transaction; or one does
+that is ours, taproot and without a script tree: the transaction is then worth nothing without a signature
+that holds all amounts. (An unproven one would not do. It may be somebody's who signs it himself.) Where all
+of ours are taproot, a lie about any amount or script makes each of our signatures worthless.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -114,18 +116,26 @@ def read(psbt: Psbt, key: Key) -> Spending:
             "no input of this PSBT spends an output of this wallet's key; is it made for another account?",
             code="nothing-to-sign",
         )
-    taproot = any(entry.kind is Kind.P2TR for entry in own)
-    if not (taproot or len(psbt.inputs) == 1 or all(psbt.proven)):
+    if not _amounts_hold(psbt, own):
         first = psbt.proven.index(False)
         raise Refused(
-            f"input {first} does not prove its amount: with several inputs and no taproot input of this "
-            "wallet, add non_witness_utxo (the previous transaction) to each",
+            f"input {first} does not prove its amount: where a P2WPKH input of this wallet stands beside "
+            "others, each needs non_witness_utxo (the previous transaction)",
             code="unproven-amounts",
         )
     scripts = frozenset(key.scripts.values())
     outputs = enumerate(psbt.transaction.outputs)
     change = frozenset(index for index, output in outputs if output.script in scripts)
     return Spending(psbt, key, own, change)
+
+
+def _amounts_hold(psbt: Psbt, own: Sequence[Own]) -> bool:
+    """Whether our signatures are of use only with the amounts that are shown; see the module's docstring."""
+    if len(psbt.inputs) == 1 or all(psbt.proven) or all(entry.kind is Kind.P2TR for entry in own):
+        return True
+    return any(
+        entry.kind is Kind.P2TR and not entry.merkle_root and psbt.proven[entry.index] for entry in own
+    )
 
 
 def final_scripts(map_: Mapping[bytes, bytes]) -> tuple[bytes, tuple[bytes, ...]] | None:

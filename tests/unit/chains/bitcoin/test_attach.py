@@ -15,7 +15,7 @@ from quorate.groups.secp256k1 import ORDER
 
 KEY = ALICE.key
 ROOT = bytes(range(32))
-TAPROOT = coin(KEY.taproot_script())
+TAPROOT = coin(KEY.taproot_script(), prove=True)
 WITH_TREE = coin(KEY.taproot_script(ROOT), fields={b"\x17": KEY.x_only, b"\x18": ROOT})
 WITNESS = coin(KEY.witness_script)
 PAID = [Output(90_000, BOB.key.witness_script)]

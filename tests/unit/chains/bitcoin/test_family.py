@@ -22,6 +22,7 @@ TREE = {b"\x17": KEY.x_only, b"\x18": ROOT}
 TAPROOT = coin(KEY.taproot_script())
 WITH_TREE = coin(KEY.taproot_script(ROOT), fields=TREE)
 WITNESS = coin(KEY.witness_script)
+PROVEN = coin(KEY.taproot_script(), prove=True)
 FOREIGN = coin(BOB.key.taproot_script())
 PAID = [Output(90_000, BOB.key.witness_script)]
 
@@ -91,7 +92,7 @@ def test_the_library_is_loaded_by_the_first_use_and_not_before() -> None:
 
 @pytest.mark.parametrize("account", ["p2tr", "p2wpkh"])
 def test_all_inputs_of_the_key_are_signed_whatever_kind_the_account_is_named_by(account: str) -> None:
-    decoded = ALICE.decode(make_psbt([TAPROOT, WITNESS, WITH_TREE, FOREIGN], PAID), kind=account)
+    decoded = ALICE.decode(make_psbt([PROVEN, WITNESS, WITH_TREE, FOREIGN], PAID), kind=account)
     psbt = parse(Request.from_payload(decoded.payload).body)
     digests = Digests(psbt.transaction, psbt.spent)
     assert [(d.scheme, d.group, d.x_only_tweak) for d in decoded.digests] == [
@@ -194,12 +195,24 @@ def test_amounts_that_nothing_proves_are_refused_where_no_signature_holds_them_a
         assert caught.value.code == "unproven-amounts"
     proofs = [coin(KEY.witness_script, prove=True), coin(KEY.witness_script, 7, prove=True)]
     assert len(ALICE.decode(make_psbt(proofs, PAID)).digests) == 2
-    # one input commits to its own amount; a taproot input of ours commits to all
+    # one input commits to its own amount; taproot inputs commit to all
     assert len(ALICE.decode(make_psbt([WITNESS], PAID)).digests) == 1
-    assert len(ALICE.decode(make_psbt([WITNESS, TAPROOT], PAID)).digests) == 2
+    assert len(ALICE.decode(make_psbt([TAPROOT, WITH_TREE, FOREIGN], PAID)).digests) == 2
     # a taproot input of somebody else commits to nothing that would help us
     with pytest.raises(Refused):
         ALICE.decode(make_psbt([WITNESS, FOREIGN], PAID))
+
+
+def test_a_taproot_input_stands_for_the_amounts_of_others_only_if_it_is_surely_needed() -> None:
+    # proven: without our signature of all amounts there is no such transaction
+    assert len(ALICE.decode(make_psbt([WITNESS, PROVEN, FOREIGN], PAID)).digests) == 2
+    # claimed: the output may be somebody's who signs for it himself
+    # with a tree: somebody may spend it without our signature
+    with_tree = coin(KEY.taproot_script(ROOT), fields=TREE, prove=True)
+    for other in (TAPROOT, with_tree):
+        with pytest.raises(Refused) as caught:
+            ALICE.decode(make_psbt([WITNESS, other, FOREIGN], PAID))
+        assert caught.value.code == "unproven-amounts"
 
 
 def test_change_is_what_pays_the_key_alone() -> None:

@@ -74,7 +74,7 @@ def test_the_fields_for_policies_are_these() -> None:
 
 def test_the_size_is_that_of_the_signed_transaction() -> None:
     coins = [
-        coin(KEY.taproot_script()),
+        coin(KEY.taproot_script(), prove=True),
         coin(KEY.witness_script),
         coin(KEY.taproot_script(), 5, fields={b"\x03": (1).to_bytes(4, "little")}),
     ]
