@@ -190,7 +190,7 @@ def _token_account(sheet: Sheet, story: Story, call: Call, label: str) -> None:
 
 
 def _memo(sheet: Sheet, story: Story, call: Call, label: str) -> None:
-    sheet.add(label, f"memo: {plain(str(call.fields['text']))}")
+    sheet.add(label, f"memo │ {plain(str(call.fields['text']))}")
 
 
 def _budget(text: str) -> Callable[[Sheet, Story, Call, str], None]:

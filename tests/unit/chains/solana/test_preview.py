@@ -301,7 +301,7 @@ def test_other_token_instructions() -> None:
 def test_a_memo_cannot_pretend_to_be_ours() -> None:
     for program in (programs.MEMO, programs.MEMO_1):
         decoded = show(send(5), (program, (ME,), "paid\n!! Account  x\u202e".encode()))
-        assert "memo: paid\\u{a}!! Account  x\\u{202e}" in decoded.preview.text()
+        assert "memo │ paid\\u{a}!! Account  x\\u{202e}" in decoded.preview.text()
         assert decoded.preview.title == "Send 0.000000005 SOL on Solana"
 
 
