@@ -16,7 +16,7 @@ from quorate.chains.bitcoin.finish import witness_of
 from quorate.chains.bitcoin.hashes import tagged
 from quorate.chains.bitcoin.scripts import Key, Kind
 from quorate.chains.bitcoin.second import Agreed
-from quorate.chains.bitcoin.spending import Own
+from quorate.chains.bitcoin.spending import MESSAGE_OUTPUT, Own
 from quorate.chains.bitcoin.wire import Input, Output, Transaction, stack
 from quorate.chains.chain import Signed
 
@@ -52,7 +52,7 @@ def virtual(message: bytes, script: bytes) -> tuple[Transaction, Transaction]:
     """``to_spend`` and ``to_sign``, unsigned."""
     commitment = b"\x00\x20" + message_hash(message)
     to_spend = Transaction(0, (Input(bytes(32), _NOWHERE, 0, commitment),), (Output(0, script),), 0)
-    to_sign = Transaction(0, (Input(to_spend.hash, 0, 0),), (Output(0, b"\x6a"),), 0)
+    to_sign = Transaction(0, (Input(to_spend.hash, 0, 0),), (MESSAGE_OUTPUT,), 0)
     return to_spend, to_sign
 
 

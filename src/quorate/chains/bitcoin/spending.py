@@ -30,6 +30,9 @@ from quorate.errors import Malformed, Refused
 
 _SIGHASH_NAMES: Final[Mapping[int, str]] = {0: "DEFAULT", 1: "ALL", 2: "NONE", 3: "SINGLE"}
 
+MESSAGE_OUTPUT: Final = Output(0, b"\x6a")
+"""All that the second of BIP 322's transactions pays, and no other one with a purpose."""
+
 WITNESS_WEIGHT: Final[Mapping[Kind, int]] = {Kind.P2WPKH: 108, Kind.P2TR: 66}
 """Bytes (= weight units) of our witnesses: 72 bytes of DER and type with a key; 64 bytes alone. The type's
 byte of taproot's ALL comes on top, and a DER signature may be a byte or two shorter."""
@@ -108,8 +111,15 @@ class Spending:
 
 
 def read(psbt: Psbt, key: Key) -> Spending:
-    """Find and judge our inputs. Raises `Malformed`, or `Refused` with code ``nothing-to-sign``,
-    ``sighash-type``, ``already-signed``, ``unsupported-input`` or ``unproven-amounts``."""
+    """Find and judge our inputs. Raises `Malformed`, or `Refused` with code ``looks-like-message``,
+    ``nothing-to-sign``, ``sighash-type``, ``already-signed``, ``unsupported-input`` or
+    ``unproven-amounts``."""
+    if psbt.transaction.outputs == (MESSAGE_OUTPUT,):
+        raise Refused(
+            "this is no transaction but a message to be signed (BIP 322), which nobody could read here; make "
+            "a request for the message itself",
+            code="looks-like-message",
+        )
     own = tuple(_own(psbt, key))
     if not own:
         raise Refused(

@@ -11,6 +11,7 @@ from quorate.chains import Chain, Chains, Request
 from quorate.chains.bitcoin import MAINNET, NETWORKS, REGTEST, TESTNET3, TESTNET4, Bitcoin, requests, second
 from quorate.chains.bitcoin.digests import Digests
 from quorate.chains.bitcoin.library import load
+from quorate.chains.bitcoin.message import virtual
 from quorate.chains.bitcoin.psbt import parse
 from quorate.chains.bitcoin.wire import Output
 from quorate.errors import LocalError, Malformed, Refused, Unavailable
@@ -229,6 +230,17 @@ def test_change_is_what_pays_the_key_alone() -> None:
     assert decoded.fields["spent"] == 199_970
     # the tree may be anybody's, also when we spend from one with the same script
     assert decoded.preview.text().count("counts as paid") == 2
+
+
+@pytest.mark.parametrize("script", list(KEY.scripts.values()))
+def test_a_message_dressed_up_as_a_transaction_is_refused(script: bytes) -> None:
+    to_spend, to_sign = virtual(b"I owe you everything", script)
+    spends_it = Coin(to_spend.outputs[0], source=to_spend, sequence=0)
+    for coins in ([spends_it], [spends_it, PROVEN]):
+        for version in (0, 2):
+            with pytest.raises(Refused, match="message") as caught:
+                ALICE.decode(make_psbt(coins, to_sign.outputs, version=version))
+            assert caught.value.code == "looks-like-message"
 
 
 @pytest.mark.parametrize("kind", ["transaction", "blind", "PSBT"])
