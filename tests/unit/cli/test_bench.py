@@ -87,6 +87,7 @@ def test_every_promised_case_is_there() -> None:
     assert {"ecdsa/p256-2", "ecdsa/stark-2"} <= names
     for what in ("ed25519-2", "ed25519-4", "bip340-2"):
         assert {f"schnorr/{what}", f"schnorr/{what}-online"} <= names
+    assert "bls/2-of-3" in names
     assert {"wallet/create", "sign/processes-cold", "sign/processes-refill"} <= names
     assert {"pool/assign", "register/write", "register/read"} <= names
     for curve in ("secp256k1", "ed25519"):
@@ -131,6 +132,12 @@ def test_schnorr_signatures_are_measured_cold_and_with_nonces_made_before() -> N
         assert 0 < online.bytes_per_party < cold.bytes_per_party
     with pytest.raises(LocalError, match="no Schnorr signature"):
         schnorr.Bench.of("ecdsa", 2)
+
+
+def test_a_bls_signature_is_one_message() -> None:
+    (case,) = select("bls/2-of-3")
+    made = case.measure(1)
+    assert (made.runs, made.rounds, made.hops) == (1, 1, 1)
 
 
 def test_committees_that_are_measured_hold_the_protocols_bounds() -> None:

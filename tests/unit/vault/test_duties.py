@@ -13,7 +13,15 @@ from tests.unit.vault.conftest import OpenVault
 from quorate.entropy import system_rng
 from quorate.errors import LocalError, Malformed, Refused, Unavailable
 from quorate.vault import KeyFileSeal, Vault, slashing
-from quorate.vault.slashing import Attestation, Block, Bounds, Duty, read_interchange, write_interchange
+from quorate.vault.slashing import (
+    Attestation,
+    Block,
+    Bounds,
+    Duty,
+    ValidatorDuty,
+    read_interchange,
+    write_interchange,
+)
 from quorate.vault.storage import Storage
 
 VALIDATOR, OTHER = b"\xaa" * 48, b"\xbb" * 48
@@ -47,6 +55,16 @@ def test_a_conflicting_duty_is_refused_as_often_as_it_is_asked_also_after_a_rest
         refused(reader, conflicting)
         refused(reader, conflicting)
         assert reader.duties.permit(VALIDATOR, NETWORK, duty) is False
+
+
+def test_what_a_payload_asks_is_admitted_once_and_most_payloads_ask_nothing(vault: Vault) -> None:
+    vault.duties.admit(None)
+    asked = ValidatorDuty(VALIDATOR, NETWORK, Block(10, R))
+    vault.duties.admit(asked)
+    vault.duties.admit(asked)
+    with pytest.raises(Refused):
+        vault.duties.admit(ValidatorDuty(VALIDATOR, NETWORK, Block(10, S)))
+    assert vault.duties.history(VALIDATOR, NETWORK).blocks == {Block(10, R)}
 
 
 def test_bounds_survive_a_restart(vault: Vault, open_again: OpenVault) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache, partial
 
-from quorate.cli.bench import ecdsa, schnorr
+from quorate.cli.bench import bls, ecdsa, schnorr
 from quorate.cli.bench.committee import Committee, CommitteeDesk
 from quorate.cli.bench.ecdsa import Bench
 from quorate.cli.bench.harness import Room, Sample, require
@@ -64,6 +64,7 @@ def all_cases() -> Iterator[Case]:
         case = f"schnorr/{scheme}-{size}"
         yield Case(case, 200, partial(_repeat, case, partial(_schnorr, scheme, size)))
         yield Case(f"{case}-online", 200, partial(_schnorr_online, scheme, size))
+    yield Case("bls/2-of-3", 100, partial(_repeat, "bls/2-of-3", _bls))
     yield Case("wallet/create", 3, _create)
     yield Case("sign/processes-cold", 15, _cold)
     yield Case("sign/processes-refill", 200, _refill)
@@ -151,6 +152,15 @@ def _schnorr_online(scheme: str, size: int, runs: int) -> Figures:
     made = [bench.prepare() for _ in range(runs + 1)]
     bench.online(made.pop())
     return figures(f"schnorr/{scheme}-{size}-online", [bench.online(one) for one in made])
+
+
+def _bls() -> Sample:
+    return _bls_bench().sign()
+
+
+@lru_cache(maxsize=1)
+def _bls_bench() -> bls.Bench:
+    return bls.Bench.of()
 
 
 def _create(runs: int) -> Figures:
