@@ -1,15 +1,19 @@
 """NEAR's Rust primitives read what the chain layer attaches, and strict verifiers accept it and no other.
 
-The wallet's key is a bare scalar: no seed leads to it.
+Three parties share the wallet's key and any two sign; no seed leads to it.
 """
+
+from dataclasses import replace
 
 import py_near_primitives as rust
 import pytest
+from btclib_secp256k1 import recovery
 from nacl.exceptions import BadSignatureError
 from nacl.signing import VerifyKey
 from solders.pubkey import Pubkey
 from solders.signature import Signature
-from tests.chains.scalar_key import ScalarKey, with_s_plus_order
+from tests.chains.scalar_key import with_s_plus_order
+from tests.chains.shared_key import QUORUMS, SharedKey
 
 from quorate.chains import Chains, base58
 from quorate.chains.near import requests
@@ -19,7 +23,8 @@ from quorate.chains.near.transaction import Transaction
 from quorate.errors import ProofRejected
 
 CHAINS = Chains()
-KEY = ScalarKey(0x5EED1E55)
+KEY = SharedKey("ed25519", "ed25519")
+LARGE = SharedKey("secp256k1", "ecdsa")
 ME = CHAINS.address("near:mainnet", KEY.public_key)
 ACTIONS = (
     Transfer(10**24),
@@ -60,3 +65,32 @@ def test_a_message_is_signed_over_the_hash_that_nep_413_names() -> None:
     decoded = KEY.decode(requests.message("Sign in", bytes(range(32)), "app.example", ME), CHAINS)
     signed = CHAINS.attach(decoded, [KEY.sign(decoded.digest)])
     VerifyKey(KEY.public_key).verify(decoded.digest, signed.raw)
+
+
+@pytest.mark.parametrize("quorum", QUORUMS)
+def test_any_quorum_signs_the_same_transaction(quorum: tuple[str, ...]) -> None:
+    key = SharedKey("ed25519", "ed25519", quorum)
+    assert key.public_key == KEY.public_key
+    signed = key.attach(requests.transaction(TRANSACTION.to_bytes()), CHAINS)
+    VerifyKey(KEY.public_key).verify(TRANSACTION.digest(), signed.raw[-64:])
+
+
+def test_a_derived_account_signs_for_itself() -> None:
+    child = SharedKey("ed25519", "ed25519", path="0/7")
+    account = CHAINS.address("near:mainnet", child.public_key)
+    assert account != ME
+    inner = replace(TRANSACTION, signer=account, key=AccessKey.of(child.public_key))
+    signed = child.attach(requests.transaction(inner.to_bytes(), path="0/7"), CHAINS)
+    VerifyKey(child.public_key).verify(inner.digest(), signed.raw[-64:])
+
+
+def test_a_shared_secp256k1_key_signs_for_the_account_it_was_added_to() -> None:
+    inner = replace(TRANSACTION, signer="alice.near", key=AccessKey.of(LARGE.public_key))
+    signed = LARGE.attach(requests.transaction(inner.to_bytes()), CHAINS)
+    assert signed.raw[:-66] == inner.to_bytes()
+    assert signed.raw[-66] == 1
+    compact, recovery_id = signed.raw[-65:-1], signed.raw[-1]
+    assert recovery.recover(inner.digest(), compact, recovery_id, compressed=True) == LARGE.public_key
+    decoded = LARGE.decode(requests.transaction(inner.to_bytes()), CHAINS)
+    with pytest.raises(ProofRejected):
+        CHAINS.attach(decoded, [bytes([compact[0] ^ 1]) + compact[1:] + bytes([recovery_id])])

@@ -1,6 +1,6 @@
 """Solana's runtime, in process, accepts what the chain layer attaches, and nothing that differs in one byte.
 
-The wallet's key is a bare scalar: no seed leads to it, and no library here could have signed for it.
+Three parties share the wallet's key and any two sign; no seed leads to it, and nothing here ever holds it.
 """
 
 from collections.abc import Callable
@@ -24,6 +24,7 @@ from solders.system_program import (
 from solders.transaction import Transaction, VersionedTransaction
 from solders.transaction_metadata import FailedTransactionMetadata, TransactionMetadata
 from tests.chains.scalar_key import ScalarKey, with_s_plus_order
+from tests.chains.shared_key import QUORUMS, SharedKey
 
 from quorate.chains import Chain, Chains
 from quorate.chains.solana import Solana, requests
@@ -32,7 +33,7 @@ from quorate.errors import ProofRejected
 
 ROW = Chain("solana:11111111111111111111111111111111", "LiteSVM", "SOL", 9)
 CHAINS = Chains([ROW])
-KEY = ScalarKey(0x5EED1E55)
+KEY = SharedKey("ed25519", "ed25519")
 ME = Pubkey.from_bytes(KEY.public_key)
 TO = Pubkey.from_bytes(bytes([7]) * 32)
 SOL = 10**9
@@ -156,6 +157,30 @@ def test_a_message_with_a_lookup_table_is_read_as_solders_compiled_it() -> None:
     message = MessageV0.try_compile(ME, [call, memo], [table], Hash.default())
     decoded = KEY.decode(requests.transaction(to_bytes_versioned(message), str(ME), ROW.caip2), CHAINS)
     assert decoded.fields["value"] == SOL
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        *(SharedKey("ed25519", "ed25519", quorum) for quorum in QUORUMS),
+        SharedKey("ed25519", "ed25519", path="0/7"),
+        ScalarKey(0x5EED1E55),
+    ],
+    ids=["n1-device", "n1-backup", "device-backup", "derived", "in-one-place"],
+)
+def test_any_quorum_a_derived_account_and_a_key_in_one_place_are_accepted_alike(
+    chain: LiteSVM, key: SharedKey | ScalarKey
+) -> None:
+    account = Pubkey.from_bytes(key.public_key)
+    chain.airdrop(account, 2 * SOL)
+    before = chain.get_balance(account) or 0
+    path = key.path if isinstance(key, SharedKey) else ""
+    payload = requests.transfer(
+        str(TO), SOL, str(account), str(chain.latest_blockhash()), ROW.caip2, path=path
+    )
+    assert isinstance(send(chain, key.attach(payload, CHAINS).raw), TransactionMetadata)
+    assert chain.get_balance(TO) == SOL
+    assert chain.get_balance(account) == before - SOL - 5_000
 
 
 def test_addresses_are_those_of_solders() -> None:
