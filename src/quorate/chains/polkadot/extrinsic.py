@@ -6,8 +6,8 @@ know: spec version, transaction version, genesis hash, the hash of the block the
 of the metadata. Above 256 bytes the payload is hashed first (sp-runtime, ``SignedPayload::using_encoded``).
 
 The fields are the request and every signer puts the payload together itself. Could the same signed bytes be
-read as another extrinsic? The genesis hash, which every signer knows, stands at one place counted from the
-end, so nothing behind it and neither version can shift; and a call that is understood ends where its
+read as another extrinsic? Whatever was shifted behind the call would put bytes of the genesis hash, which
+every signer knows, where the chain compares its versions; and a call that is understood ends where its
 arguments end. A call that is not understood could hide an era, a nonce and a tip, which is one more reason
 to call it unknown.
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from quorate.chains.chain import Request
-from quorate.chains.starknet.account import Deployment
+from quorate.chains.starknet.account import CLASSES, Deployment, deployment_of, public_key_bytes
 from quorate.chains.starknet.family import DEPLOY_ACCOUNT, INVOKE, INVOKE_V1
 from quorate.chains.starknet.felts import address, felt
 from quorate.chains.starknet.hashes import selector
@@ -46,8 +46,10 @@ def deploy_account(transaction: DeployAccount, chain: str, path: str = "") -> by
 
 
 def from_rpc(document: Mapping[str, Any], deployment: Deployment, chain: str, path: str = "") -> bytes:
-    """A transaction as JSON-RPC has it, without its signature. `deployment` is how its account was made."""
+    """A transaction as JSON-RPC has it, without its signature. `deployment` is how its account was made
+    (`deployment_for` finds that of a known class)."""
     kind, version = document.get("type"), document.get("version")
+    _check_sender(document, deployment)
     for name in ("paymaster_data", "account_deployment_data", "proof_facts"):
         if document.get(name):
             raise Malformed(f"transaction {name}: the protocol has no use for it yet, so it is not signed")
@@ -69,6 +71,26 @@ def from_rpc(document: Mapping[str, Any], deployment: Deployment, chain: str, pa
             InvokeV1(deployment, _word(document, "nonce"), _word(document, "max_fee"), calldata), chain, path
         )
     raise Malformed("transaction type: INVOKE (0x1, 0x3) and DEPLOY_ACCOUNT (0x3) are signed here")
+
+
+def deployment_for(document: Mapping[str, Any], public_key: Any) -> Deployment:
+    """How the account of a transaction was made: that of the known class whose account of this key it names.
+
+    A deployment names its class, an invocation its sender; one that names neither is of the default class.
+    """
+    key = public_key_bytes(public_key)
+    made = [deployment_of(key, class_hash) for class_hash in CLASSES]
+    if "class_hash" in document:
+        wanted = felt(document["class_hash"], "transaction class_hash")
+        found = [deployment for deployment in made if deployment.class_hash == wanted]
+    elif "sender_address" in document:
+        sender = int.from_bytes(felt(document["sender_address"], "transaction sender_address"), "big")
+        found = [deployment for deployment in made if deployment.address() == sender]
+    else:
+        return made[0]
+    if not found:
+        raise Malformed("transaction: no account of this key in a known class; say how the account was made")
+    return found[0]
 
 
 def calldata(calls: Iterable[Called]) -> tuple[bytes, ...]:
@@ -97,6 +119,24 @@ def _payload(transaction: Transaction, chain: str, kind: str, path: str) -> byte
     decode(type(transaction), body, limit=MAX_PAYLOAD_BYTES)
     account = address(transaction.deployment.address())
     return Request(1, chain, account, kind, body, path).to_payload()
+
+
+def _check_sender(document: Mapping[str, Any], deployment: Deployment) -> None:
+    """What the transaction says of its account must be what the request will say."""
+    sender = felt(deployment.address(), "account")
+    told = {
+        "sender_address": sender,
+        "contract_address": sender,
+        "class_hash": deployment.class_hash,
+        "contract_address_salt": deployment.salt,
+    }
+    for name, expected in told.items():
+        if name in document and felt(document[name], f"transaction {name}") != expected:
+            raise Malformed(f"transaction {name}: the account in the request has another")
+    if "constructor_calldata" in document:
+        data = tuple(felt(value, "transaction constructor") for value in document["constructor_calldata"])
+        if data != deployment.constructor:
+            raise Malformed("transaction constructor_calldata: the account in the request has another")
 
 
 def _bounds(document: Mapping[str, Any]) -> Bounds:

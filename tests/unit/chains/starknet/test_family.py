@@ -334,7 +334,7 @@ def test_the_longest_calldata_is_read() -> None:
 RPC = {
     "type": "INVOKE",
     "version": "0x3",
-    "sender_address": "0x1",
+    "sender_address": hex(OWN.address()),
     "calldata": [hex(int.from_bytes(value, "big")) for value in calldata(SEND)],
     "nonce": "0x7",
     "tip": "0x0",
@@ -354,7 +354,14 @@ def test_a_transaction_with_rpc_names_becomes_the_same_payload() -> None:
     )
     old = {**RPC, "version": "0x1", "max_fee": "0x9"}
     assert requests.from_rpc(old, OWN, MAIN) == requests.invoke_v1(InvokeV1(OWN, 7, 9, calldata(SEND)), MAIN)
-    deploy = {**RPC, "type": "DEPLOY_ACCOUNT", "nonce": "0x0"}
+    deploy = {
+        **RPC,
+        "type": "DEPLOY_ACCOUNT",
+        "nonce": "0x0",
+        "class_hash": hex(DEFAULT_CLASS),
+        "contract_address_salt": hex(X),
+        "constructor_calldata": [hex(X)],
+    }
     assert requests.from_rpc(deploy, OWN, MAIN) == requests.deploy_account(DeployAccount(OWN, FEE, 0), MAIN)
 
 
@@ -371,6 +378,10 @@ def test_a_transaction_with_rpc_names_becomes_the_same_payload() -> None:
         ({"resource_bounds": {"l1_gas": 1}}, "l1_gas"),
         ({"nonce": None}, "nonce"),
         ({"calldata": ["x"]}, "calldata"),
+        ({"sender_address": "0x1"}, "sender_address"),
+        ({"class_hash": "0x1"}, "class_hash"),
+        ({"contract_address_salt": "0x1"}, "contract_address_salt"),
+        ({"constructor_calldata": ["0x1"]}, "constructor_calldata"),
     ],
 )
 def test_an_rpc_transaction_that_does_not_fit_is_refused(changes: dict[str, Any], field: str) -> None:
@@ -378,6 +389,17 @@ def test_an_rpc_transaction_that_does_not_fit_is_refused(changes: dict[str, Any]
         requests.from_rpc({**RPC, **changes}, OWN, MAIN)
     with pytest.raises(Malformed, match="128 bits"):
         bound(1, 1 << 128)
+
+
+def test_the_account_a_transaction_names_is_found_among_those_of_the_key() -> None:
+    for class_hash in CLASSES:
+        made = deployment_of(KEY, class_hash)
+        assert requests.deployment_for({"sender_address": hex(made.address())}, POINT) == made
+        assert requests.deployment_for({"class_hash": hex(class_hash), "sender_address": "0x1"}, KEY) == made
+    assert requests.deployment_for({}, KEY) == OWN
+    for document in ({"sender_address": "0x1"}, {"class_hash": "0x1"}):
+        with pytest.raises(Malformed, match="known class"):
+            requests.deployment_for(document, KEY)
 
 
 def decode_any(data: bytes) -> None:
