@@ -157,7 +157,11 @@ def read_actions(reader: Reader, *, delegable: bool = False) -> tuple[Action, ..
     count = reader.number(4)
     if count > MAX_ACTIONS:
         raise LimitExceeded(f"{reader.what}: {count} actions, at most {MAX_ACTIONS} are executed")
-    return tuple(_read(reader, delegable) for _ in range(count))
+    actions = tuple(_read(reader, delegable) for _ in range(count))
+    if sum(isinstance(action, Delegate) for action in actions) > 1:
+        # the protocol's rule, which also bounds how much a person is shown
+        raise Malformed(f"{reader.what}: submits two delegate actions; the network takes one")
+    return actions
 
 
 def write_actions(actions: Sequence[Action]) -> bytes:

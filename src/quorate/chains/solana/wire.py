@@ -13,7 +13,7 @@ from typing import Final
 from quorate.chains import base58
 from quorate.chains.solana.heavy import load
 from quorate.chains.solana.message import MAX_WIRE_BYTES, SIGNATURE_LENGTH, Reader, length_prefix, parse
-from quorate.errors import LimitExceeded, Malformed, ProofRejected
+from quorate.errors import LimitExceeded, Malformed, ProofRejected, Refused
 
 ABSENT: Final = bytes(SIGNATURE_LENGTH)
 
@@ -84,6 +84,16 @@ def join(first: bytes, second: bytes) -> bytes:
     if data != other:
         raise Malformed("transaction: these are signatures of two different messages")
     return assemble(data, {**signatures, **more})
+
+
+def completed(original: bytes, raw: bytes) -> bytes:
+    """A signed transaction with the signatures that were there before: of what `requests.transaction` was
+    given. Raises like `join`, also for a signature that was wrong from the start."""
+    try:
+        parse(original)
+    except (Malformed, LimitExceeded, Refused):
+        return join(original, raw)
+    return raw  # a message alone, which has none
 
 
 def _solders_form(data: bytes, listed: list[bytes]) -> bytes:

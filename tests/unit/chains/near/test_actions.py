@@ -160,8 +160,10 @@ delegates = st.builds(
 )
 signatures = st.binary(min_size=64, max_size=64).map(lambda data: data[:63] + bytes([data[63] & 0x1F]))
 signed_delegates = st.builds(Delegate, delegates, st.just(ED25519), signatures)
-actions = st.lists(simple | published | signed_delegates, min_size=1, max_size=4).map(
-    lambda found: tuple(found)
+actions = (
+    st.tuples(st.lists(simple | published, min_size=1, max_size=3), st.lists(signed_delegates, max_size=1))
+    .flatmap(lambda pair: st.permutations(pair[0] + pair[1]))
+    .map(lambda found: tuple(found))
 )
 transactions = st.builds(
     Transaction, accounts, keys, small, accounts, st.binary(min_size=32, max_size=32), actions
@@ -362,6 +364,13 @@ def test_a_delegate_action_within_another_is_refused() -> None:
 def test_transactions_that_are_none(data: bytes, reason: str) -> None:
     with pytest.raises(Malformed, match=reason):
         parse_transaction(data)
+
+
+def test_two_delegate_actions_are_refused_as_the_network_refuses_them() -> None:
+    inner = Delegate(DelegateAction("aa", "bb", (Transfer(1),), 1, 2, KEY), ED25519, bytes(64))
+    parse_transaction(replace(BASE, actions=(inner, Transfer(1))).to_bytes())
+    with pytest.raises(Malformed, match="two delegate actions"):
+        parse_transaction(replace(BASE, actions=(inner, Transfer(1), inner)).to_bytes())
 
 
 def test_a_signature_that_no_key_can_have_made_is_refused_as_the_network_refuses_it() -> None:

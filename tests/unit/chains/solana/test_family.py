@@ -14,7 +14,7 @@ from quorate.chains.chain import Request
 from quorate.chains.solana import NETWORKS, Solana, requests
 from quorate.chains.solana.message import Message
 from quorate.chains.solana.requests import MAX_LAMPORTS
-from quorate.chains.solana.wire import assemble, join, split
+from quorate.chains.solana.wire import assemble, completed, join, split
 from quorate.errors import LimitExceeded, Malformed, ProofRejected, Refused, Unavailable
 from quorate.groups.ed25519 import ED25519
 
@@ -136,6 +136,17 @@ def test_signers_sign_in_any_order_and_say_who_is_missing() -> None:
     whole = join(signed[OTHER].raw, signed[KEY].raw)
     assert whole == b"\2" + KEY.sign(data) + OTHER.sign(data) + data
     assert split(whole) == (data, {KEY.public_key: KEY.sign(data), OTHER.public_key: OTHER.sign(data)})
+
+
+def test_signatures_that_were_there_before_are_kept() -> None:
+    data = of(KEY, OTHER)
+    theirs = assemble(data, {OTHER.public_key: OTHER.sign(data)})
+    ours = assemble(data, {KEY.public_key: KEY.sign(data)})
+    assert completed(data, ours) == ours
+    assert completed(assemble(data, {}), ours) == ours
+    assert completed(theirs, ours) == b"\2" + KEY.sign(data) + OTHER.sign(data) + data
+    with pytest.raises(ProofRejected):
+        completed(theirs[:65] + bytes([theirs[65] ^ 1]) + theirs[66:], ours)
 
 
 def test_signatures_that_do_not_belong_to_a_transaction() -> None:
