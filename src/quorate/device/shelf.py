@@ -7,7 +7,7 @@ the certificate, so that a crash in between is finished at the next start, by sh
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Final
@@ -20,6 +20,7 @@ from quorate.account.presets import DEVICE
 from quorate.account.requests import LiveRequest
 from quorate.encoding import Canonical, decode, encode
 from quorate.errors import LocalError, Unavailable
+from quorate.schemes.derivation import Accounts
 from quorate.sharing.keyshare import KeyShare
 from quorate.vault import Vault
 from quorate.vault.files import erase
@@ -28,6 +29,8 @@ ABANDONED_SECONDS: Final = 900
 """A creation that began longer ago than this and staged nothing is over: its process has gone."""
 
 _KIND: Final = "wallet"
+_ACCOUNTS: Final = "accounts"
+"""By key id: the names of the accounts derived from it."""
 _BEGUN: Final = "creating"
 _BELONGS: Final = "wallet-of"
 """By key id: the first key of the wallet that a further key belongs to."""
@@ -162,6 +165,22 @@ class Shelf:
         for entry in sorted(entries, key=lambda entry: entry.key in first):
             found.setdefault(first.get(entry.key, entry.key), []).append(entry)
         return [tuple(found[entry.key]) for entry in entries if entry.key in found]
+
+    def accounts(self, key: str) -> Accounts:
+        """The accounts of a key, by its id; none before the first is added."""
+        known = self._vault.records.get(_ACCOUNTS, key)
+        return Accounts() if known is None else decode(Accounts, known.value)
+
+    def change_accounts(self, key: str, change: Callable[[Accounts], Accounts]) -> Accounts:
+        """What `change` makes of them, kept in one transaction. Raises what `change` raises."""
+        with self._vault.transaction():
+            known = self._vault.records.get(_ACCOUNTS, key)
+            before = self.accounts(key)
+            after = change(before)
+            if after != before:
+                version = 0 if known is None else known.version
+                self._vault.records.put(_ACCOUNTS, key, encode(after), expected=version)
+        return after
 
     def share(self, entry: Entry) -> KeyShare:
         """This device's share. Raises `Unavailable`."""

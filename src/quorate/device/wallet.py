@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 from quorate.account import survival
 from quorate.chains import Chain, Chains, Decoded, Preview, Request, Signed
 from quorate.chains.reading import Reading, child_of, read_for
+from quorate.device.accounts import KeyAccounts
 from quorate.device.sessions import Desk
 from quorate.device.shelf import Entry, Shelf, WalletState
 from quorate.device.sign import SigningRoom
@@ -66,6 +67,7 @@ class Wallet:
             raise Unavailable("this wallet is not finished; start its nodes and open the device again")
         self._first = entries[0]
         self._chains = chains
+        self._shelf = shelf
         self._rooms = {entry.record.curve: SigningRoom(desk, shelf, entry) for entry in entries}
         self._loop = asyncio.get_running_loop()
         self._desk = desk
@@ -194,7 +196,10 @@ class Wallet:
     async def sign(self, payload: bytes) -> Signed:
         """Sign a payload of any chain, and attach the signature; verified before it is returned."""
         room, reading = await asyncio.to_thread(self._read, payload)
-        return self._chains.attach(reading.decoded, await room.sign(reading))
+        signatures = await room.sign(reading)
+        if reading.path:
+            await self.accounts(room.record.curve).signed(reading.path)
+        return self._chains.attach(reading.decoded, signatures)
 
     async def prepare(self, count: int = 1) -> int:
         """Do the slow part of the next `count` signatures now; gives how many are ready.
@@ -203,6 +208,13 @@ class Wallet:
         on secp256k1.
         """
         return await self._room(ETHEREUM_CURVE).prepare(count)
+
+    def accounts(self, curve: str = "") -> KeyAccounts:
+        """The accounts derived from the key on a curve, the first key's unless you say; see `KeyAccounts`.
+
+        Raises `LocalError` without such a key, and for a curve whose keys have none.
+        """
+        return KeyAccounts(self._room(curve or self.curves[0]).record, self._shelf, self._desk.worker)
 
     def account(self, chain: str = ETHEREUM) -> QuorateAccount:
         """An eth-account `LocalAccount` for web3.py and its like; it signs through this wallet.

@@ -104,9 +104,11 @@ def test_an_account_beyond_the_last_index_is_malformed() -> None:
         decode(Account, encode((accounts.MAX_INDEX + 1, "a", False)))
 
 
-def test_a_device_keeps_ten_thousand_rows_and_no_more() -> None:
-    state = Accounts(tuple(Account(n, str(n), True) for n in range(accounts.MAX_ACCOUNTS)))
-    with pytest.raises(LimitExceeded, match="10000"):
+def test_a_device_keeps_two_thousand_rows_and_no_more() -> None:
+    longest = (f"{n:04}" + "\U0001d4b3" * (accounts.MAX_NAME - 4) for n in range(accounts.MAX_ACCOUNTS))
+    state = Accounts(tuple(Account(n, name, True) for n, name in enumerate(longest)))
+    assert decode(Accounts, encode(state)) == state
+    with pytest.raises(LimitExceeded, match="2000"):
         state.add("one more")
     with pytest.raises(Malformed):
         decode(Accounts, encode(([(n, str(n), True) for n in range(accounts.MAX_ACCOUNTS + 1)],)))
