@@ -9,6 +9,7 @@ from tests.support.bitcoin import ALICE, BOB, CHAINS, SingleKey, changed, coin, 
 from quorate.chains import Decoded
 from quorate.chains.bitcoin import MAINNET, REGTEST, requests
 from quorate.chains.bitcoin.psbt import Psbt, parse
+from quorate.chains.bitcoin.signature import _integer
 from quorate.chains.bitcoin.wire import Output, Reader, parse_transaction, read_stack
 from quorate.errors import Malformed, ProofRejected
 from quorate.groups.secp256k1 import ORDER
@@ -171,8 +172,6 @@ def test_a_signed_message_is_refused_with_a_byte_changed(kind: str) -> None:
 
 def test_der_has_the_length_its_numbers_need() -> None:
     # signatures of many digests: leading bits and bytes of r and s come in all forms
-    from quorate.chains.bitcoin.signature import _integer
-
     for value in (1, 0x7F, 0x80, 0xFF, 0x100, 0x7FFF, 0x8000, 1 << 255, (1 << 255) - 1):
         encoded = _integer(value)
         assert encoded[:2] == bytes([2, len(encoded) - 2])
