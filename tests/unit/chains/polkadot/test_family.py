@@ -353,6 +353,13 @@ def test_a_row_that_was_added_signs_raw_under_the_generic_number() -> None:
             Chains([Chain(row, "Bad", "B", 1)]).chain(row)
 
 
+def test_the_whole_genesis_hash_of_a_known_chain_is_compared() -> None:
+    half = BY_ID[POLKADOT].genesis[:16]
+    with pytest.raises(Refused) as refusal:
+        decoded(transfer(genesis_hash=half + bytes(16)))
+    assert refusal.value.code == "chain-mismatch"
+
+
 def test_a_row_of_ours_keeps_its_data_under_another_name() -> None:
     chains = Chains([Chain(POLKADOT, "Dots", "DOT", 10)])
     assert chains.chain(POLKADOT).name == "Dots"
