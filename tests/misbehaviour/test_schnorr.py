@@ -202,6 +202,8 @@ def test_a_wrong_share_is_blamed_with_evidence_for_a_stranger(change: Callable[[
     assert not deviated_signing(finding, moved, quorum, suite, request, MESSAGE)
     elsewhere = Table(OF_THREE, THREE, seed=5).seats["device"].quorum
     assert not deviated_signing(finding, public, elsewhere, suite, request, MESSAGE)
+    forged = replace(public, quorum=elsewhere.digest())
+    assert not deviated_signing(finding, forged, elsewhere, suite, request, MESSAGE)
 
 
 def test_a_wrong_share_in_a_cold_signature_is_blamed_too() -> None:

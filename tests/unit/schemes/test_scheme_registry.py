@@ -1,12 +1,13 @@
 """Schemes by name, and threshold ECDSA as one of them."""
 
+import sys
 from importlib.metadata import EntryPoint
 from typing import Any
 
 import pytest
 from tests.support.signing import DIGEST, KEY_ID, PAYLOAD, table
 
-from quorate.errors import LocalError, Malformed, ProofRejected, Unavailable
+from quorate.errors import LocalError, ProofRejected, Unavailable
 from quorate.groups import ED25519, SECP256K1, group_named
 from quorate.groups.toy import TOY_GROUP
 from quorate.primitives.parameters import TOY
@@ -57,12 +58,10 @@ class Renamed(Ecdsa):
 
 
 OTHER = Renamed()
-HERE = f"{__name__}:OTHER"
+NOT_A_SCHEME = "a name"
 
 
 def test_a_package_brings_a_scheme_and_never_replaces_one(plugged: Any, monkeypatch: Any) -> None:
-    import sys
-
     monkeypatch.setitem(sys.modules, "a_plug_in", sys.modules[__name__])
     entry = EntryPoint("renamed", "a_plug_in:OTHER", registry.ENTRY_POINTS)
     plugged(entry, EntryPoint("ecdsa", "a_plug_in:OTHER", registry.ENTRY_POINTS))
@@ -75,7 +74,7 @@ def test_a_package_brings_a_scheme_and_never_replaces_one(plugged: Any, monkeypa
     plugged(EntryPoint("misnamed", "a_plug_in:OTHER", registry.ENTRY_POINTS))
     with pytest.raises(Unavailable, match="calls itself 'renamed'"):
         scheme_named("misnamed")
-    plugged(EntryPoint("none", "a_plug_in:HERE", registry.ENTRY_POINTS))
+    plugged(EntryPoint("none", "a_plug_in:NOT_A_SCHEME", registry.ENTRY_POINTS))
     with pytest.raises(Unavailable, match="is not a Scheme"):
         scheme_named("none")
 
@@ -152,5 +151,3 @@ def test_a_scheme_says_which_curves_it_is_for() -> None:
     assert not ED25519_SCHEME.needs_pairs
     assert repr(ECDSA) == "<scheme ecdsa>"
     assert issubclass(Renamed, Scheme)
-    with pytest.raises(Malformed):
-        Tweak.from_bytes(b"", SECP256K1)

@@ -60,6 +60,16 @@ def test_ed25519_signatures_satisfy_other_people_s_verifiers(
         verify(key, MESSAGE + b"\0", signature)
 
 
+def test_the_border_between_signature_and_message_does_not_move() -> None:
+    """libsodium reads both as one string of bytes."""
+    point, signature = sign_with("ed25519", MESSAGE)
+    verify = suite_named("ed25519").verify
+    for border in (0, 1, 32, 63, 65, 70):
+        whole = signature + MESSAGE
+        with pytest.raises(ProofRejected):
+            verify(point, whole[border:], whole[:border])
+
+
 def test_a_response_above_the_order_is_refused() -> None:
     point, signature = sign_with("ed25519", MESSAGE)
     raised = int.from_bytes(signature[32:], "little") + ED25519.order
