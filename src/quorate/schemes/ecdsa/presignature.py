@@ -12,21 +12,18 @@ line, within a process: its secrets come out for one request only.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
-from threading import Lock
-from typing import Annotated, Final, TypeVar, cast
+from typing import Annotated, Final
 
 import msgspec
 
 from quorate.encoding import Confidential, decode, encode
-from quorate.errors import AlreadyUsed, Malformed
+from quorate.errors import Malformed
 from quorate.groups import Group, Point, Scalar, group_named
+from quorate.schemes.oneuse import OneUse
 from quorate.secret import Secret
 from quorate.session import PartyId
-
-T = TypeVar("T")
 
 ID_BYTES: Final = 32
 
@@ -127,43 +124,14 @@ class Presignature:
         )
 
 
-class ReadyPresignature:
-    """A presignature that is good for one use, whose secrets are gone afterwards.
+class ReadyPresignature(OneUse[Presignature]):
+    """A presignature that is good for one use, whose secrets are gone afterwards."""
 
-    It takes ownership: whoever makes it hands the presignature over. `use` is the only way in, from any
-    thread.
-    """
-
-    __slots__ = ("_held", "_lock", "_result", "_used_for", "public")
+    __slots__ = ("public",)
 
     def __init__(self, presignature: Presignature) -> None:
+        super().__init__(presignature, "this presignature was used")
         self.public = PublicPresignature.of(presignature)
-        self._held: Presignature | None = presignature
-        self._used_for: bytes | None = None
-        self._result: object = None
-        self._lock = Lock()
-
-    def use(self, purpose: bytes, compute: Callable[[Presignature], T]) -> T:
-        """What `compute` makes of the presignature, for the one use that `purpose` (a hash) names.
-
-        The same purpose again gives the same result, without computing. Any other purpose, and any use after
-        a `compute` that failed or after `burn`, raises `AlreadyUsed`.
-        """
-        with self._lock:
-            if self._held is not None:
-                held, self._held, self._used_for = self._held, None, purpose
-                self._result = compute(held)
-            if self._used_for != purpose or self._result is None:
-                raise AlreadyUsed("this presignature was used for another request; it is refused for ever")
-            return cast(T, self._result)
-
-    def burn(self) -> None:
-        """Let go of the secrets; every use that has not been made is refused."""
-        with self._lock:
-            self._held = None
-
-    def __repr__(self) -> str:
-        return f"<presignature {self.public.id.hex()[:8]}, {'ready' if self._held else 'used'}>"
 
 
 @dataclass(frozen=True, slots=True)
