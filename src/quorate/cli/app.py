@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from quorate.cli.account_commands import add_accounts
 from quorate.cli.change_commands import committee_app
 from quorate.cli.node_commands import node_app
 from quorate.cli.sign_chains import add_chains
@@ -29,6 +30,7 @@ app.add_typer(committee_app)
 app.add_typer(wallet_app)
 app.add_typer(sign_app)
 add_chains(sign_app)
+add_accounts(wallet_app)
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
