@@ -60,7 +60,7 @@ def test_the_honest_alone_need_no_more_messages_than_the_page_says(quorums: Quor
     assert played.result.happened["deadline"] == 0
 
 
-@pytest.mark.parametrize("curve", ["secp256k1", "ed25519", "p256", "stark"])
+@pytest.mark.parametrize("curve", ["secp256k1", "ed25519", "p256", "stark", "bls12381g1", "bls12381g2"])
 @pytest.mark.parametrize("seed", range(5))
 def test_real_groups_and_real_identities(curve: str, seed: int) -> None:
     group: Group = group_named(curve)

@@ -56,7 +56,7 @@ class Fresh(Sharing):
         super().deal()
 
 
-@pytest.mark.parametrize("curve", ["secp256k1", "ed25519", "p256", "stark"])
+@pytest.mark.parametrize("curve", ["secp256k1", "ed25519", "p256", "stark", "bls12381g1", "bls12381g2"])
 def test_real_groups_and_real_identities(curve: str) -> None:
     epoch = change(("abcd", Q4), ("bcdef", Q5), count=3, group=group_named(curve))
     identities = {p: KeyPair.generate(SeededRng(seed_of(p))) for p in epoch.terms.parties}
