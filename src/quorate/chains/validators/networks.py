@@ -19,10 +19,12 @@ _ID: Final = re.compile(r"beacon:[0-9a-f]{32}")
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """A row, and what deposits of that network are signed for; `genesis_version` is empty where unknown."""
+    """A row, and the fork versions for which deposits and exits of that network are signed; empty where
+    unknown."""
 
     chain: Chain
     genesis_version: bytes = b""
+    capella_version: bytes = b""
 
 
 def network_id(genesis_validators_root: bytes) -> str:
@@ -38,20 +40,35 @@ def check_id(caip2: str) -> None:
         )
 
 
-def _known(root: str, version: str, name: str, symbol: str = "ETH") -> Network:
-    caip2 = network_id(bytes.fromhex(root))
-    return Network(Chain(caip2, name, symbol, decimals=9), bytes.fromhex(version))
+def _known(root: str, genesis: str, capella: str, name: str) -> Network:
+    row = Chain(network_id(bytes.fromhex(root)), name, "ETH", decimals=9)
+    return Network(row, bytes.fromhex(genesis), bytes.fromhex(capella))
 
 
-# eth-clients: genesis validators root, GENESIS_FORK_VERSION. Balances are counted in Gwei.
+# eth-clients: genesis validators root, GENESIS_ and CAPELLA_FORK_VERSION. Balances are counted in Gwei.
 KNOWN: Final = (
     _known(
-        "4b363db94e286120d76eb905340fdd4e54bfe9f06bf33ff6cf5ad27f511bfe95", "00000000", "Ethereum validators"
+        "4b363db94e286120d76eb905340fdd4e54bfe9f06bf33ff6cf5ad27f511bfe95",
+        "00000000",
+        "03000000",
+        "Ethereum validators",
     ),
     _known(
-        "d8ea171f3c94aea21ebc42a1ed61052acf3f9209c00e4efbaaddac09ed9b8078", "90000069", "Sepolia validators"
+        "d8ea171f3c94aea21ebc42a1ed61052acf3f9209c00e4efbaaddac09ed9b8078",
+        "90000069",
+        "90000072",
+        "Sepolia validators",
     ),
     _known(
-        "212f13fc4df078b6cb7db228f1c8307566dcecf900867401a92023d7ba99cb5f", "10000910", "Hoodi validators"
+        "212f13fc4df078b6cb7db228f1c8307566dcecf900867401a92023d7ba99cb5f",
+        "10000910",
+        "40000910",
+        "Hoodi validators",
     ),
 )
+
+
+def capella_version(genesis_validators_root: bytes) -> bytes:
+    """For which version exits of a known network are signed; empty for any other."""
+    caip2 = network_id(genesis_validators_root)
+    return next((found.capella_version for found in KNOWN if found.chain.caip2 == caip2), b"")

@@ -94,6 +94,35 @@ def test_the_genesis_block_of_mainnet_has_its_root() -> None:
     assert header.object_root().hex() == expected
 
 
+# test vectors of NethermindEth/pluto (crates eth2api, spec/phase0 and spec/altair)
+PLUTO = AttestationData(1, 2, b"\x11" * 32, Checkpoint(3, b"\x22" * 32), Checkpoint(4, b"\x33" * 32))
+ROOTS = {
+    "0e2611469670519087ad67c1374a94cbe148b165117d396b93f344636a702ba6": AttestationMessage(DENEB, PLUTO),
+    "ed20e5f79897447b03e31d2f89548acb66bb694fe177118539bb85f09d4b5073": Aggregate(
+        DENEB, 7, b"\x01\x01", PLUTO, b"\x44" * 96, b"\x55" * 96, b""
+    ),
+    "ff55c97976a840b4ced964ed49e3794594ba3f675238b5fd25d282b60f70a194": SyncSelection(DENEB, 1, 2),
+    "b7d72ecce54e0d0d8a12a888880489e2b465a06e877cca4eaac40e54faa2790e": SyncContribution(
+        DENEB, 5, 9, b"\x66" * 32, 3, b"\x01" + bytes(15), b"\x77" * 96, b"\x88" * 96
+    ),
+}
+
+
+@pytest.mark.parametrize("root", ROOTS)
+def test_containers_have_the_published_roots(root: str) -> None:
+    assert ROOTS[root].object_root().hex() == root
+
+
+def test_forks_and_signing_data_have_the_published_roots() -> None:
+    version, root = bytes.fromhex("01020304"), bytes.fromhex("1234567890abcdef" * 4)
+    data = ssz.container(ssz.octets(version), root)
+    assert data.hex() == "35f90ce5dd9afeb16dde0939ca9c9d22ab35f3c4b88749048ff87bdf654ddfbf"
+    signing = ssz.container(
+        bytes.fromhex("abcdef1234567890" * 4), bytes.fromhex("0300000001020304").ljust(32, b"\0")
+    )
+    assert signing.hex() == "6ad6de7d10b1bfddd4dccb3835df79f08a3fbe478a9894e817e48f24545ae2ec"
+
+
 # deposit data of eth-staking-smith's tests for mainnet (with the secret key), and of the deposit CLI 1.0.0
 SECRET = "3f3e0a69a6a66aeaec606a2ccb47c703afb2e8ae64f70a1650c03343b06e8f0c"
 DEPOSITS = {
