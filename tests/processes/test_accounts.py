@@ -1,4 +1,4 @@
-"""Real node processes: a named account signs, is in use from then on, and whoever watches knows its address."""
+"""Real node processes: a named account signs, is in use from then on, and who watches knows its address."""
 
 from __future__ import annotations
 
