@@ -131,7 +131,7 @@ def _read_message(sheet: Sheet, body: bytes, key: bytes) -> OffChain | None:
         show_bare(sheet, body)
         return None
     message = parse_off_chain(body)
-    if key not in message.signers:
+    if message.signers and key not in message.signers:
         raise Refused("the message does not name this wallet among its signers", code="not-a-signer")
     show_off_chain(sheet, message)
     return message

@@ -1,9 +1,10 @@
 """Messages that are no transactions: Solana's off-chain message format, and bare text.
 
 The format (https://docs.anza.xyz/proposals/off-chain-message-signing, header version 0) puts a prefix before
-the text that no transaction can begin with, and names the signers and the application. Many applications ask
-wallets to sign bare text instead. That is offered too, because they would go elsewhere otherwise, but only
-where the bytes can be nothing else:
+the text that no transaction can begin with, and names the signers and the application. The Solana CLI writes
+a shorter header without these two (crate solana-offchain-message), which is read as well. Many applications
+ask wallets to sign bare text instead. That is offered too, because they would go elsewhere otherwise, but
+only where the bytes can be nothing else:
 
 - nothing that reads as a transaction's message of any version, strictly or with bytes behind it;
 - UTF-8 text without control characters other than tab and line breaks;
@@ -13,7 +14,7 @@ where the bytes can be nothing else:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from quorate.chains import base58
@@ -37,10 +38,14 @@ _LIMITS: Final = {
     EXTENDED_UTF8: MAX_MESSAGE_BYTES,
 }
 
+_SHORT_HEAD: Final = 3
+"""A format and a length."""
+
 
 @dataclass(frozen=True, slots=True)
 class OffChain:
-    """An off-chain message of header version 0. `domain` names the application, by any 32 bytes."""
+    """An off-chain message of header version 0. `domain` names the application, by any 32 bytes; with the
+    short header it is empty, and so are the signers."""
 
     domain: bytes
     style: int
@@ -50,28 +55,32 @@ class OffChain:
     def to_bytes(self) -> bytes:
         """What is signed."""
         text = self.text.encode()
-        head = PREFIX + b"\0" + self.domain + bytes([self.style, len(self.signers)])
-        return head + b"".join(self.signers) + len(text).to_bytes(2, "little") + text
+        head = self.domain + bytes([self.style])
+        if self.signers:
+            head += bytes([len(self.signers)]) + b"".join(self.signers)
+        return PREFIX + b"\0" + head + len(text).to_bytes(2, "little") + text
 
 
 def compose(text: str, signer: bytes, domain: bytes = bytes(32)) -> bytes:
-    """The message of one signer, in the most restricted format that can hold the text."""
+    """The message of one signer, in the most restricted format that can hold the text. Without `signer` and
+    `domain` it gets the short header."""
     try:
         encoded = text.encode()
     except UnicodeEncodeError:
         raise Malformed("message: text with half a surrogate pair") from None
-    short = len(PREFIX) + 1 + 32 + 2 + 32 + 2 + len(encoded) <= MAX_WIRE_BYTES
-    style = EXTENDED_UTF8 if not short else RESTRICTED_ASCII if _printable(encoded) else LIMITED_UTF8
     if len(encoded) > MAX_MESSAGE_BYTES:
         raise LimitExceeded(f"message: {len(encoded)} bytes, at most {MAX_MESSAGE_BYTES}")
-    data = OffChain(domain, style, (signer,), text).to_bytes()
-    parse_off_chain(data)
-    return data
+    style = RESTRICTED_ASCII if _printable(encoded) else LIMITED_UTF8
+    message = OffChain(domain, style, (signer,) if signer else (), text)
+    if len(message.to_bytes()) > MAX_WIRE_BYTES:
+        message = replace(message, style=EXTENDED_UTF8)
+    parse_off_chain(message.to_bytes())
+    return message.to_bytes()
 
 
 def parse_off_chain(data: bytes) -> OffChain:
-    """The message of these bytes. Raises `Malformed`; `LimitExceeded` beyond the format's length; `Refused`
-    (``unsupported-message``) for another header version."""
+    """The message of these bytes. Raises `Malformed`, also where both headers could be meant; `LimitExceeded`
+    beyond the format's length; `Refused` (``unsupported-message``) for another header version."""
     reader = Reader(data)
     if reader.take(len(PREFIX)) != PREFIX:
         raise Malformed("off-chain message: does not begin with its prefix")
@@ -80,16 +89,35 @@ def parse_off_chain(data: bytes) -> OffChain:
             f"off-chain message: header version {version} is not read here; use version 0",
             code="unsupported-message",
         )
+    head = data[reader.position : reader.position + _SHORT_HEAD]
+    shaped = len(head) == _SHORT_HEAD and head[0] in _LIMITS
+    if not shaped or int.from_bytes(head[1:], "little") != len(data) - reader.position - _SHORT_HEAD:
+        return _documented(reader)
+    try:
+        _documented(Reader(data, reader.position))
+    except (Malformed, LimitExceeded):
+        return _text(reader, b"", reader.take(1)[0], ())
+    raise Malformed("off-chain message: reads in two ways, with the short header and the documented one")
+
+
+def _documented(reader: Reader) -> OffChain:
     domain, style, count = reader.take(32), reader.take(1)[0], reader.take(1)[0]
+    signers = tuple(reader.take(32) for _ in range(count))
+    if not signers:
+        raise Malformed("off-chain message: without a signer")
+    return _text(reader, domain, style, signers)
+
+
+def _text(reader: Reader, domain: bytes, style: int, signers: tuple[bytes, ...]) -> OffChain:
     if style not in _LIMITS:
         raise Malformed("off-chain message: there is no such message format")
-    if len(data) > _LIMITS[style]:
-        raise LimitExceeded(f"off-chain message: {len(data)} bytes, its format admits {_LIMITS[style]}")
-    signers = tuple(reader.take(32) for _ in range(count))
+    size = len(reader.data)
+    if size > _LIMITS[style]:
+        raise LimitExceeded(f"off-chain message: {size} bytes, its format admits {_LIMITS[style]}")
     text = reader.take(int.from_bytes(reader.take(2), "little"))
     reader.finish()
-    if not signers or not text:
-        raise Malformed("off-chain message: without a signer or without text")
+    if not text:
+        raise Malformed("off-chain message: without text")
     if style == RESTRICTED_ASCII and not _printable(text):
         raise Malformed("off-chain message: not the printable characters its format promises")
     try:

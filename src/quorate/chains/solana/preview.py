@@ -63,11 +63,15 @@ def show_off_chain(sheet: Sheet, message: OffChain) -> None:
     """Fields: format, domain, signers, length, text."""
     show_message(sheet, message.text.encode())
     sheet.title = "Sign an off-chain message"
-    sheet.add("Application", f"{domain_text(message.domain)} (as it calls itself)")
     signers = tuple(base58.encode(key) for key in message.signers)
+    if signers:
+        sheet.add("Application", f"{domain_text(message.domain)} (as it calls itself)")
+    else:
+        sheet.add("Form", "the Solana CLI's, which names neither signer nor application")
     if len(signers) > 1:
         sheet.add("Signers", ", ".join(signers))
-    sheet.fields |= {"format": "off-chain", "domain": domain_text(message.domain), "signers": signers}
+    kind = "off-chain" if signers else "off-chain-short"
+    sheet.fields |= {"format": kind, "domain": domain_text(message.domain), "signers": signers}
 
 
 def show_bare(sheet: Sheet, text: bytes) -> None:

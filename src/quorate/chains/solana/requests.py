@@ -48,6 +48,11 @@ def message(
     return _payload(chain, account, family.MESSAGE, body, path)
 
 
+def cli_message(text: str, account: str, chain: str = MAINNET, path: str = "") -> bytes:
+    """A text with the short header, as ``solana verify-offchain-signature`` checks it."""
+    return _payload(chain, account, family.MESSAGE, offchain.compose(text, b"", b""), path)
+
+
 def bare_message(text: str, account: str, chain: str = MAINNET, path: str = "") -> bytes:
     """A text without any prefix, as ``signMessage`` of most wallets takes it."""
     try:

@@ -263,7 +263,7 @@ def test_keys_of_secp256k1_come_back() -> None:
     assert AccessKey.from_text(str(LARGE), "key") == LARGE
 
 
-# hostmann/near_dart, test/nep413_test.dart, which has them from near-kit 0.15.0; the nonce is 0 to 31
+# The Nep413Payload tests of near_dart, which has them from near-kit 0.15.0; the nonce is 0 to 31
 @pytest.mark.parametrize(
     ("message", "digest"),
     [

@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from nacl.signing import VerifyKey
 from tests.chains.scalar_key import ScalarKey
 from tests.unit.chains.solana.test_message import BASE, V0
 
@@ -28,9 +29,18 @@ ME = SOLANA.address(KEY.public_key)
 CHAIN = NETWORKS[0].caip2
 PREAMBLE = 85
 
-# The bytes of agave's proposed offchain_message.rs, tests test_offchain_message_ascii and _utf8
+# test_offchain_message_ascii and _utf8 of the offchain_message.rs whose HEADER_LENGTH is 85; the key is zeros
 ASCII = b"\xffsolana offchain" + bytes(34) + b"\1" + bytes(32) + b"\x0c\0Test Message"
 UTF8 = b"\xffsolana offchain" + bytes(33) + b"\1\1" + bytes(32) + b"\x23\0" + "Тестовое сообщение".encode()
+
+# Made by the Solana CLI (`solana sign-offchain-message testmessage`, key EW8XHqff...),
+# as the source of a program on the chain that checks such signatures notes it beside its SOLANA_PREFIX
+SHORT = bytes.fromhex("FF736F6C616E61206F6666636861696E00000B00746573746D657373616765")
+SHORT_KEY = "c89e476874977dcaca32f66ffab10d4a5a89b6ae5a31ae68caf91d7967d25fe0"
+SHORT_SIGNATURE = (
+    "b842f6f3ab7f0bf38abc3d0d822002c32e693e8fff7290952f7c0755d6f8a050bb8f35f66b7eeaecb16c4d441174d2794dc2866ce27b1da5"
+    "74d7d870e37d5a06"
+)
 
 
 @pytest.mark.parametrize(
@@ -41,6 +51,29 @@ def test_published_messages(data: bytes, style: int, text: str) -> None:
     message = OffChain(bytes(32), style, (bytes(32),), text)
     assert parse_off_chain(data) == message
     assert message.to_bytes() == compose(text, bytes(32)) == data
+
+
+def test_the_short_header_of_the_solana_cli() -> None:
+    VerifyKey(bytes.fromhex(SHORT_KEY)).verify(SHORT, bytes.fromhex(SHORT_SIGNATURE))
+    assert parse_off_chain(SHORT) == OffChain(b"", RESTRICTED_ASCII, (), "testmessage")
+    assert compose("testmessage", b"", b"") == SHORT
+    decoded = SOLANA.decode(requests.cli_message("testmessage", ME), KEY.public_key)
+    assert decoded.digest == SHORT
+    assert "Form      the Solana CLI's, which names neither signer nor application" in decoded.preview.text()
+    assert decoded.fields["format"] == "off-chain-short"
+    assert decoded.fields["signers"] == ()
+    longest = "x" * (MAX_WIRE_BYTES - 20)
+    assert parse_off_chain(compose(longest, b"", b"")).style == RESTRICTED_ASCII
+    assert parse_off_chain(compose(longest + "x", b"", b"")).style == EXTENDED_UTF8
+
+
+def test_a_message_that_reads_under_both_headers_is_refused() -> None:
+    text = "x" * 10
+    size = 17 + 32 + 2 + 32 + 2 + len(text)
+    domain = bytes([RESTRICTED_ASCII + 1]) + (size - 20).to_bytes(2, "little") + b"d" * 29
+    both = OffChain(domain, RESTRICTED_ASCII, (b"s" * 32,), text)
+    with pytest.raises(Malformed, match="two ways"):
+        parse_off_chain(both.to_bytes())
 
 
 def test_a_message_is_shown_and_signed_whole() -> None:
@@ -97,6 +130,8 @@ def test_messages_beyond_their_formats_length() -> None:
         (b"\xfesolana offchain" + ASCII[16:], "prefix"),
         (ASCII[:49] + b"\3" + ASCII[50:], "no such message format"),
         (ASCII[:50] + b"\0" + ASCII[83:], "without a signer"),
+        (SHORT[:18] + b"\0\0", "without text"),
+        (SHORT[:-1] + b"\n", "printable characters"),
         (ASCII[:83] + b"\0\0", "without text"),
         (ASCII + b"x", "after its end"),
         (ASCII[:-1], "ends in the middle"),
