@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from quorate.cli.duty_commands import duties_app
+from quorate.cli.node_vault import Config, Json, stopped
 from quorate.cli.terminal import Terminal
-
-if TYPE_CHECKING:
-    from quorate.vault import Vault
 
 node_app = typer.Typer(
     name="node", help="Run one node, or make a new one.", no_args_is_help=True, rich_markup_mode=None
 )
-
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
-Config = Annotated[Path, typer.Option(help="The node's configuration (TOML).", exists=True, dir_okay=False)]
+node_app.add_typer(duties_app)
 
 
 @node_app.command()
@@ -60,7 +55,7 @@ def init(
 @node_app.command("accept-restore")
 def accept_restore(config: Config, as_json: Json = False) -> None:
     """Let a node whose database was restored serve again, after you have compared it with its peers."""
-    with _stopped(config) as vault:
+    with stopped(config) as vault:
         restored = vault.rolled_back
         vault.acknowledge_rollback()
     said = "it serves again at its next start" if restored else "nothing had been restored"
@@ -74,24 +69,8 @@ def reinstate(
     as_json: Json = False,
 ) -> None:
     """End the suspension of a pair after three failed checks in a day, once you know what happened."""
-    with _stopped(config) as vault:
+    with stopped(config) as vault:
         reason = vault.instances.suspension(peer)
         vault.instances.reinstate(peer)
     said = f"{peer} may set up afresh" if reason else f"{peer} was not suspended"
     Terminal(as_json).result({"peer": peer, "was_suspended": reason is not None}, said)
-
-
-@contextmanager
-def _stopped(config: Path) -> Iterator[Vault]:
-    """The vault of a node that does not run. Raises `Unavailable` if it does."""
-    from quorate.node.config import load_config
-    from quorate.node.identity import open_vault
-    from quorate.node.lock import NodeLock
-
-    with NodeLock.hold(config.resolve().parent):
-        found = load_config(config)
-        vault = open_vault(found.storage, found.keys, found.seal)
-        try:
-            yield vault
-        finally:
-            vault.close()

@@ -20,8 +20,8 @@ import msgspec
 
 from quorate.errors import LimitExceeded, Malformed, Refused
 
-MAX_NUMBER: Final = (1 << 63) - 1
-"""Slots and epochs as databases keep them. The chain's own are 64 bits without sign; slot 2^63 lies 3.5
+MAX_NUMBER: Final = (1 << 62) - 1
+"""Slots and epochs as databases keep them. The chain's own are 64 bits without sign; slot 2^62 lies 1.7
 million million years ahead."""
 
 MAX_ENTRIES: Final = 1024
@@ -35,6 +35,11 @@ FORMAT_VERSION: Final = "5"
 
 ROOT_BYTES: Final = 32
 KEY_BYTES: Final = 48
+
+
+def _number(value: int) -> None:
+    if not 0 <= value <= MAX_NUMBER:
+        raise Malformed(f"a slot or epoch lies between 0 and {MAX_NUMBER}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +89,10 @@ class Bounds:
     slot: int = -1
     source: int = 0
     target: int = -1
+
+    def __post_init__(self) -> None:
+        for number in (self.slot + 1, self.source, self.target + 1):
+            _number(number)
 
     def raised(self, other: Bounds) -> Bounds:
         """The stricter of both, in each number."""
@@ -303,11 +312,6 @@ def _signing_root(root: bytes) -> dict[str, str]:
 
 def _octets(text: str | None) -> bytes:
     return bytes.fromhex(text[2:]) if text else b""
-
-
-def _number(value: int) -> None:
-    if not 0 <= value <= MAX_NUMBER:
-        raise Malformed(f"a slot or epoch lies between 0 and {MAX_NUMBER}")
 
 
 def _root(root: bytes) -> None:

@@ -8,10 +8,13 @@ import pytest
 
 from quorate.cli.failures import run
 from quorate.entropy import system_rng
+from quorate.errors import Refused
 from quorate.node.config import placed, to_toml
 from quorate.node.identity import PASSPHRASE_VARIABLE, open_vault, own_identity
 from quorate.vault import Vault
+from quorate.vault.duties import freeze_all
 from quorate.vault.seals import KeyFileSeal
+from quorate.vault.slashing import Block, Bounds
 
 
 @pytest.fixture
@@ -92,3 +95,53 @@ def test_a_node_is_made_with_the_seal_and_storage_that_its_configuration_names(
     opened = open_vault(storage, tmp_path / "keys", "passphrase:")
     assert own_identity(opened, system_rng).public.to_bytes().hex() == identities[0]
     opened.close()
+
+
+NETWORK, VALIDATOR = b"\x4b" * 32, b"\xaa" * 48
+
+
+def duties(config: Path, *arguments: str, network: str = "0x" + NETWORK.hex()) -> int:
+    return run(["node", "duties", *arguments, "--config", str(config), "--network", network, "--json"])
+
+
+def test_slashing_protection_is_carried_from_one_node_to_another(
+    config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    opened = vault(config)
+    opened.duties.permit(VALIDATOR, NETWORK, Block(10, b"r" * 32))
+    opened.close()
+    file = tmp_path / "history.json"
+    assert duties(config, "export", str(file)) == 0
+    assert json.loads(capsys.readouterr().out) == {"file": str(file), "bytes": file.stat().st_size}
+    assert duties(config, "export", str(file)) == 3, "nothing is overwritten"
+    capsys.readouterr()
+    (config.parent / "vault.sqlite").unlink()
+    (config.parent / "keys" / "generation").unlink()
+    assert duties(config, "import", str(file)) == 0
+    assert json.loads(capsys.readouterr().out) == {"validators": 1}
+    opened = vault(config)
+    with pytest.raises(Refused):
+        opened.duties.permit(VALIDATOR, NETWORK, Block(10, b"s" * 32))
+    opened.close()
+    assert duties(config, "import", str(file), network="0x" + "00" * 32) == 4, "of another network"
+
+
+def test_bounds_end_a_freeze(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    opened = vault(config)
+    with opened.transaction() as tx:
+        freeze_all(tx)
+    opened.close()
+    names = ["--validator", "0x" + VALIDATOR.hex(), "--slot", "64", "--epoch", "2"]
+    for was_frozen in (True, False):
+        assert duties(config, "bounds", *names) == 0
+        assert json.loads(capsys.readouterr().out) == {"was_frozen": was_frozen}
+    opened = vault(config)
+    assert opened.duties.history(VALIDATOR, NETWORK).bounds == Bounds(64, 2, 2)
+    assert opened.duties.permit(VALIDATOR, NETWORK, Block(65, b"r" * 32))
+    opened.close()
+
+
+@pytest.mark.parametrize("network", ["4b" * 32, "0x4b", "0x" + "zz" * 32, "0x" + "4b" * 33, "0x" + "4 " * 32])
+def test_a_network_is_named_in_one_way(config: Path, tmp_path: Path, network: str) -> None:
+    assert duties(config, "export", str(tmp_path / "none.json"), network=network) == 3
+    assert not (tmp_path / "none.json").exists()

@@ -245,6 +245,9 @@ def test_numbers_and_roots_have_their_range() -> None:
         lambda: Block(1, b"r" * 31),
         lambda: Attestation(0, MAX_NUMBER + 1, R),
         lambda: Attestation(-1, 0, R),
+        lambda: Bounds(slot=-2),
+        lambda: Bounds(target=MAX_NUMBER + 1),
+        lambda: Bounds(source=-1),
     ):
         with pytest.raises(Malformed):
             wrong()
