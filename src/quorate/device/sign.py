@@ -1,4 +1,4 @@
-"""One key's signatures: the sessions of each scheme, and what is prepared for ECDSA.
+"""One key's signatures: the sessions of each scheme, and what is prepared for ECDSA and for FROST.
 
 Which nodes take part is decided in `quorate.device.tries`. What a check of our own has found to leak is
 stored (the OT setup is frozen) before the session says another word.
@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
-from typing import Final, TypeVar
+from typing import TypeVar
 
 from quorate.account import KeyRecord
 from quorate.account.presets import DEVICE
 from quorate.account.requests import OnlineRequest, PresignRequest
 from quorate.chains.reading import Reading, numbered
+from quorate.device.nonces import PRESIGNATURE_SECONDS, PreparedNonces, burn, ready
 from quorate.device.sessions import Desk
 from quorate.device.shelf import Entry, Shelf
 from quorate.device.tries import Tries
@@ -35,13 +36,13 @@ from quorate.schemes.ecdsa import (
     suite,
 )
 from quorate.schemes.quorum import Signer
+from quorate.schemes.scheme import Scheme
+from quorate.schemes.schnorr import MAX_BATCH, Schnorr
 from quorate.session import Declaration, Party, ProtocolRun, SessionSpec, roster_digest
 from quorate.transport.channel import Channel
+from quorate.vault.onetime import ECDSA
 
 T = TypeVar("T")
-
-PRESIGNATURE_SECONDS: Final = 6 * 3600
-"""How long a prepared signature waits. Nodes allow twelve hours."""
 
 
 class SigningRoom:
@@ -51,6 +52,7 @@ class SigningRoom:
         self._desk = desk
         self._shelf = shelf
         self._tries = Tries(desk, shelf, entry)
+        self._frost = PreparedNonces(desk, self._seat, self._run)
 
     @property
     def record(self) -> KeyRecord:
@@ -63,35 +65,49 @@ class SigningRoom:
         """
         return [await self._sign(reading, index) for index in range(len(reading.digests))]
 
-    async def prepare(self, count: int) -> int:
-        """Do ahead what needs no message, for the next `count` signatures; gives how many wait then."""
+    async def prepare(self, count: int, scheme: Scheme) -> int:
+        """Do ahead what needs no message, for the next `count` signatures; gives how many wait then.
+
+        Raises `LocalError` for a scheme that has nothing to do ahead.
+        """
+        batch = MAX_BATCH if isinstance(scheme, Schnorr) else 1
+        if not isinstance(scheme, Schnorr) and scheme.declaration != SIGN:
+            raise LocalError(f"{scheme.name} has nothing to do ahead; sign as you are")
 
         async def attempt(entry: Entry, channels: Mapping[str, Channel]) -> int:
             signers = tuple(sorted((*channels, DEVICE)))
+            if isinstance(scheme, Schnorr):
+                return await self._frost.prepare(entry, channels, signers, scheme, min(count, batch))
             return await self._presign(entry, channels, signers)
 
         waiting = 0
-        for _ in range(count):
+        while count > 0:
             async with self._desk.signing:
-                waiting = await self._tries.run(attempt, paired=True)
+                waiting = await self._tries.run(attempt, paired=scheme.needs_pairs)
+            count -= batch
         return waiting
 
     async def _sign(self, reading: Reading, index: int) -> bytes:
         """The signature on one digest; a prepared one where one is there for the chosen nodes."""
-        # Prepared are ECDSA's alone, and those of the key itself.
-        cold = reading.scheme(index).declaration != SIGN or reading.tweak(index) is not None
+        scheme = reading.scheme(index)
+        # What is prepared for ECDSA is for the key itself; FROST's nonces are for any child of it.
+        cold = not isinstance(scheme, Schnorr) and (
+            scheme.declaration != SIGN or reading.tweak(index) is not None
+        )
 
         async def attempt(entry: Entry, channels: Mapping[str, Channel]) -> bytes:
             nonlocal cold
             signers = tuple(sorted((*channels, DEVICE)))
-            ready = [] if cold else await self._waiting(entry, signers)
+            ready = [] if cold else await self._waiting(entry, signers, scheme.name)
             if ready:
                 cold = True  # whatever becomes of it, the next try leans on nothing prepared
+                if isinstance(scheme, Schnorr):
+                    return await self._frost.sign(entry, channels, signers, ready, reading, index)
                 return await self._online(entry, channels, signers, ready[0], reading, index)
             return await self._cold(entry, channels, signers, reading, index)
 
         async with self._desk.signing:
-            return await self._tries.run(attempt, paired=reading.scheme(index).needs_pairs)
+            return await self._tries.run(attempt, paired=scheme.needs_pairs)
 
     # --- the sessions --------------------------------------------------------------------------------
 
@@ -170,8 +186,8 @@ class SigningRoom:
             # Some node may have answered, so it is of no more use. One that says it has none, as after a
             # restart, most likely has none of the others either: each would cost a signature a try.
             gone = isinstance(error, Refused) and error.code == "presignature"
-            useless = await self._waiting(entry, signers) if gone else [presignature]
-            await self._desk.worker(self._burn, useless)
+            useless = await self._waiting(entry, signers, ECDSA) if gone else [presignature]
+            await self._desk.worker(burn, self._desk, useless)
             raise
         return found.to_bytes()
 
@@ -237,18 +253,9 @@ class SigningRoom:
         for name, setup in pairs.items():
             self._desk.book.refuse_frozen(name, setup)
 
-    async def _waiting(self, entry: Entry, signers: tuple[str, ...]) -> list[bytes]:
-        found: list[bytes] = await self._desk.worker(self._ready, entry.record, signers)
+    async def _waiting(self, entry: Entry, signers: tuple[str, ...], scheme: str) -> list[bytes]:
+        found: list[bytes] = await self._desk.worker(ready, self._desk, entry.record, signers, scheme)
         return found
-
-    def _burn(self, presignatures: list[bytes]) -> None:
-        for presignature in presignatures:
-            self._desk.vault.presignatures.burn(presignature)
-
-    def _ready(self, record: KeyRecord, signers: tuple[str, ...]) -> list[bytes]:
-        return self._desk.vault.presignatures.ready(
-            record.key.hex(), record.epoch, signers, self._desk.clock()
-        )
 
     def _keep(
         self,
@@ -271,7 +278,7 @@ class SigningRoom:
                 expires=expires,
                 now=now,
             )
-        return len(self._ready(record, signers))
+        return len(ready(self._desk, record, signers, ECDSA))
 
 
 def _own(signature: bytes | None) -> bytes:

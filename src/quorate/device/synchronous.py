@@ -206,9 +206,9 @@ class Wallet:
         """Sign a payload of any chain."""
         return self._loop.run(self._inner.sign(payload))
 
-    def prepare(self, count: int = 1) -> int:
+    def prepare(self, count: int = 1, scheme: str = "") -> int:
         """Do the slow part of the next `count` signatures now; gives how many are ready."""
-        return self._loop.run(self._inner.prepare(count))
+        return self._loop.run(self._inner.prepare(count, scheme))
 
     def show(self) -> Facts:
         """Facts about the wallet."""

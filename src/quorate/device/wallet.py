@@ -23,6 +23,7 @@ from quorate.device.sessions import Desk
 from quorate.device.shelf import Entry, Shelf, WalletState
 from quorate.device.sign import SigningRoom
 from quorate.errors import LocalError, Refused, Unavailable
+from quorate.schemes.registry import scheme_named
 
 if TYPE_CHECKING:
     from quorate.chains.ethereum.account import QuorateAccount
@@ -201,13 +202,16 @@ class Wallet:
             await self.accounts(room.record.curve).signed(reading.path)
         return self._chains.attach(reading.decoded, signatures)
 
-    async def prepare(self, count: int = 1) -> int:
+    async def prepare(self, count: int = 1, scheme: str = "") -> int:
         """Do the slow part of the next `count` signatures now; gives how many are ready.
 
-        They serve the same nodes for six hours and are used by the next signatures on their own. For the key
-        on secp256k1.
+        They serve the same nodes for six hours and are used by the next signatures on their own. `scheme` is
+        ``ecdsa``, ``ed25519`` and the like; by default what the first key usually signs by.
         """
-        return await self._room(ETHEREUM_CURVE).prepare(count)
+        curve = self._first.record.curve
+        wanted = scheme_named(scheme or ("ed25519" if curve == "ed25519" else "ecdsa"))
+        usual = [name for name in wanted.curves if name in self._rooms]
+        return await self._room(usual[0] if usual else wanted.curve).prepare(count, wanted)
 
     def accounts(self, curve: str = "") -> KeyAccounts:
         """The accounts derived from the key on a curve, the first key's unless you say; see `KeyAccounts`.

@@ -50,6 +50,7 @@ from quorate.node.metrics import Metrics
 from quorate.node.mistakes import note_mistake, watch_tasks
 from quorate.node.offers.creation import FormOffer
 from quorate.node.offers.offer import Offer, Services
+from quorate.node.offers.prepared import PreparedOffer, PrepareOffer
 from quorate.node.offers.refreshing import RefreshOffer, burn_interrupted
 from quorate.node.offers.setup import SetupOffer
 from quorate.node.offers.signing import SIGN_SUFFIX, OnlineOffer, PresignOffer, SignOffer
@@ -235,6 +236,8 @@ class Node:
             "ecdsa.sign": self._signing,
             "ecdsa.presign": PresignOffer(services),
             "ecdsa.online": OnlineOffer(services),
+            "schnorr.prepare": PrepareOffer(services),
+            "schnorr.online": PreparedOffer(services),
         }
         burn_interrupted(vault)
         # A snapshot of the whole machine shows no rollback. What it brings back as unused is never used.

@@ -148,4 +148,12 @@ MIGRATIONS: Final[tuple[Migration, ...]] = (
                 PRIMARY KEY (validator, network, target, source, root))""",
         ),
     ),
+    Migration(
+        "schemes of what is prepared",
+        (
+            "ALTER TABLE presignatures ADD COLUMN scheme TEXT NOT NULL DEFAULT 'ecdsa'",
+            "DROP INDEX presignatures_of_signers",
+            "CREATE INDEX presignatures_of_signers ON presignatures (key_id, epoch, signers, scheme, state)",
+        ),
+    ),
 )

@@ -1,4 +1,5 @@
-"""Presignatures: each answers one request, once, whatever crashes.
+"""What is prepared for signatures: ECDSA's presignatures, FROST's nonces; all called presignatures here. Each
+answers one request, once, whatever crashes.
 
 Two answers of one party from one presignature give its nonce, and with it the key, to the other signers. So
 one transaction moves READY -> CONSUMED(request hash), wipes the secret and stores the answer; it is durable,
@@ -31,6 +32,9 @@ more to lose, and more R values known in advance."""
 MAX_LIFETIME_SECONDS: Final = 24 * 3600.0
 """A presignature is worth as much as a share; nothing needs one that is a day old."""
 
+ECDSA: Final = "ecdsa"
+"""What is meant unless somebody says otherwise."""
+
 _TABLE: Final = "presignatures"
 _BURN: Final = "UPDATE presignatures SET state = 'burned', body = NULL WHERE state = 'ready'"
 _SELECT: Final = "SELECT key_id, epoch, signers, state, expires, request, body, answer FROM presignatures"
@@ -61,8 +65,11 @@ class Presignatures:
         pairs: Mapping[str, int],
         expires: float,
         now: float,
+        scheme: str = ECDSA,
     ) -> None:
         """Store one, READY until `expires` (Unix seconds). `pairs`: peer -> shard of the OT instance used.
+
+        `scheme` is what it serves: one key may sign by several.
 
         Raises `AlreadyUsed` for an id ever seen, `LimitExceeded` when `MAX_READY` wait already or it would
         live too long, `Unavailable` while a rollback is unresolved or when the epoch is not the active one.
@@ -73,16 +80,17 @@ class Presignatures:
         names = _signers(signers)
         with self._rows.storage.transaction() as tx:
             _require_active(tx, key, epoch)
-            if len(self._ready(tx, key, epoch, names, now)) >= MAX_READY:
+            if len(self._ready(tx, key, epoch, names, scheme, now)) >= MAX_READY:
                 raise LimitExceeded(f"{MAX_READY} presignatures of key {key} wait already for {names}")
             added = tx.execute(
-                "INSERT INTO presignatures (id, key_id, epoch, signers, state, expires, body) "
-                "VALUES (?, ?, ?, ?, 'ready', ?, ?) ON CONFLICT DO NOTHING",
+                "INSERT INTO presignatures (id, key_id, epoch, signers, scheme, state, expires, body) "
+                "VALUES (?, ?, ?, ?, ?, 'ready', ?, ?) ON CONFLICT DO NOTHING",
                 (
                     presignature.hex(),
                     key,
                     epoch,
                     names,
+                    scheme,
                     expires,
                     self._rows.seal(_place(presignature, key, epoch, names), value),
                 ),
@@ -161,20 +169,27 @@ class Presignatures:
         with self._rows.storage.transaction() as tx:
             return _burn(tx, "expires <= ?", (now,))
 
-    def ready(self, key: str, epoch: int, signers: Sequence[str], now: float) -> list[bytes]:
+    def ready(
+        self, key: str, epoch: int, signers: Sequence[str], now: float, scheme: str = ECDSA
+    ) -> list[bytes]:
         """Ids that can be used, the one that expires first coming first."""
         with self._rows.storage.transaction() as tx:
-            return self._ready(tx, key, epoch, _signers(signers), now)
+            return self._ready(tx, key, epoch, _signers(signers), scheme, now)
 
-    def belongs(self, presignature: bytes, key: str, epoch: int, signers: Sequence[str]) -> bool:
+    def belongs(
+        self, presignature: bytes, key: str, epoch: int, signers: Sequence[str], scheme: str = ECDSA
+    ) -> bool:
         """Whether an id was stored, whatever has become of it, for exactly this key, epoch and signer set.
 
         Ids are no secret. A caller that serves several keys asks this before `answer` or `consume`: a request
         about one key must neither use nor burn what belongs to another.
         """
         with self._rows.storage.transaction() as tx:
-            found = tx.query_one(_SELECT + " WHERE id = ?", (presignature.hex(),))
-        return found is not None and (found[0], int(found[1]), found[2]) == (key, epoch, _signers(signers))
+            found = tx.query_one(
+                "SELECT key_id, epoch, signers, scheme FROM presignatures WHERE id = ?", (presignature.hex(),)
+            )
+        wanted = (key, epoch, _signers(signers), scheme)
+        return found is not None and (found[0], int(found[1]), found[2], found[3]) == wanted
 
     def ready_with(self, peer: str, now: float) -> list[bytes]:
         """Ids this party could still use together with `peer`: what two parties compare on reconnect."""
@@ -186,11 +201,13 @@ class Presignatures:
             )
         return [bytes.fromhex(name) for (name,) in found]
 
-    def _ready(self, tx: Transaction, key: str, epoch: int, names: str, now: float) -> list[bytes]:
+    def _ready(
+        self, tx: Transaction, key: str, epoch: int, names: str, scheme: str, now: float
+    ) -> list[bytes]:
         found = tx.query(
-            "SELECT id FROM presignatures WHERE key_id = ? AND epoch = ? AND signers = ? AND state = 'ready' "
-            "AND expires > ? ORDER BY expires, id",
-            (key, epoch, names, now),
+            "SELECT id FROM presignatures WHERE key_id = ? AND epoch = ? AND signers = ? AND scheme = ? "
+            "AND state = 'ready' AND expires > ? ORDER BY expires, id",
+            (key, epoch, names, scheme, now),
         )
         return [bytes.fromhex(name) for (name,) in found]
 

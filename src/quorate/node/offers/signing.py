@@ -68,7 +68,7 @@ class SignOffer(JudgedOffer[tuple[KeyRecord, Reading, int]]):
         record = self._services.keybook.authorise(caller, spec)
         reading, index = read(self._services, record, spec.payload)
         scheme = reading.scheme(index)
-        if (spec.protocol, spec.version) != (scheme.declaration.name, scheme.declaration.version):
+        if spec.protocol != scheme.declaration.name:  # its version is the session's to check
             raise Refused(f"{scheme.name} signs in sessions of {scheme.declaration.name}", code="protocol")
         check_suite(spec, scheme.suite(record.group))
         return record, reading, index
@@ -79,6 +79,7 @@ class SignOffer(JudgedOffer[tuple[KeyRecord, Reading, int]]):
         record, reading, index = await self.judged(caller, spec)
         scheme, message, tweak = reading.scheme(index), reading.digest(index).value, reading.tweak(index)
         seat = await seat_of(services, device, record, spec, paired=scheme.needs_pairs)
+        await permit(services, reading)
 
         async def run(party: Party) -> None:
             await scheme.sign(
@@ -218,6 +219,16 @@ def read(services: Services, record: KeyRecord, data: bytes) -> tuple[Reading, i
     reading.digest(index)
     services.policy.decide(reading.decoded, Asked(record.account, record.key))
     return reading, index
+
+
+async def permit(services: Services, reading: Reading) -> None:
+    """Before anything of a signature leaves: a validator's duty is remembered, durably. Raises `Refused`.
+
+    As late as that, because a duty that was permitted and then not signed is lost to any other.
+    """
+    if (asked := reading.decoded.duty) is not None:
+        duties = services.vault.duties
+        await services.worker(duties.permit, asked.validator, asked.network, asked.duty)
 
 
 @dataclass(frozen=True, slots=True)
