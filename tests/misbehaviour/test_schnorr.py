@@ -26,7 +26,7 @@ from quorate.schemes.schnorr.prepared import Preparation
 from quorate.schemes.tweak import Tweak
 from quorate.secret import Secret
 from quorate.session import Message
-from quorate.session.evidence import Offence
+from quorate.session.evidence import Finding, Offence
 from quorate.testing import Cheat, Contradict, Garble, Mutation, Recorder, Result, Tamper, Withhold
 
 ONE = ED25519.scalar(1)
@@ -59,6 +59,10 @@ def garbled(octets: bytes) -> Garble:
 
 def request_of(result: Result[Any], public: Preparation, message: bytes = MESSAGE) -> Request:
     return Request.of(result.spec, public.id, key().suite, message, combiner="device")
+
+
+def shows_deviation(finding: Finding, result: Result[Any]) -> bool:
+    return deviated_preparing(finding, result.spec.id, key().seats["device"].quorum, key().suite, 1)
 
 
 def public_half(made: dict[str, Any]) -> Preparation:
@@ -105,7 +109,7 @@ def test_another_number_of_nonces_is_blamed(change: Callable[[Any], Any]) -> Non
     assert result.blamed() == {"n1"}
     findings = result.findings()
     assert findings
-    assert all(deviated_preparing(finding, 1) for finding in findings)
+    assert all(shows_deviation(finding, result) for finding in findings)
 
 
 def test_an_honest_list_of_nonces_shows_nothing() -> None:
@@ -113,11 +117,11 @@ def test_an_honest_list_of_nonces_shows_nothing() -> None:
     (finding, *_) = result.findings()
     honest = key().preparing(seed=3).values["n2"]
     points = tuple(p for row in honest[0].public.commitments[:1] for p in (row.hiding, row.binding))
-    message = Commitments(bytes(32), points)
+    message = Commitments(finding.messages[0][1].ssid, points)  # type: ignore[attr-defined]
     shown = replace(finding, messages=((finding.messages[0][0], message),))
-    assert not deviated_preparing(shown, 1)
-    assert deviated_preparing(replace(finding, offence=Offence.EQUIVOCATION), 1)
-    assert not deviated_preparing(replace(finding, messages=()), 1)
+    assert not shows_deviation(shown, result)
+    assert shows_deviation(replace(finding, offence=Offence.EQUIVOCATION), result)
+    assert not shows_deviation(replace(finding, messages=()), result)
 
 
 def test_records_that_differ_accuse_nobody() -> None:

@@ -1,22 +1,21 @@
 """Prepared nonces used twice: within a process, through a vault, and after its restart."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 import pytest
-from tests.support.schnorr import MESSAGE, OF_PAIR, PAIR, Table, suite_named, table
+from tests.support.schnorr import MESSAGE, OF_PAIR, PAIR, Table, table
 from tests.support.signing import KEY_ID
 
 from quorate.encoding import decode, encode
 from quorate.entropy import system_rng
 from quorate.errors import AlreadyUsed, LocalError, Malformed, Unavailable
-from quorate.groups import ED25519, Point, Scalar, parser_for
-from quorate.schemes.faults import Disagreement, Unattributable
+from quorate.groups import ED25519, parser_for
+from quorate.schemes.faults import Disagreement
 from quorate.schemes.schnorr import (
     ONLINE,
-    Commitment,
     Prepared,
     ReadyNonces,
     Request,
@@ -221,24 +220,6 @@ def test_a_path_that_leads_to_no_key_is_refused_and_uses_nothing_up() -> None:
     with pytest.raises(LocalError, match="leaves none"):
         respond(made, ready, tweak=Tweak(-total).to_bytes(), path="0")
     respond(made, ready)
-
-
-class Predictable(type(suite_named("ed25519"))):  # type: ignore[misc]
-    """Its binding factors are all 1, so that a test can make nonces cancel each other. Nobody else can."""
-
-    def binding_factors(self, key: Point, message: bytes, commitments: Sequence[Commitment]) -> list[Scalar]:
-        return [self.group.scalar(1) for _ in commitments]
-
-
-def test_nonces_that_cancel_each_other_are_burned_and_nobody_is_named() -> None:
-    made = key().prepared()["n1"]
-    (_, own) = made.public.commitments
-    opposite = Commitment(1, -own.hiding, -own.binding)
-    spoilt = replace(made, public=replace(made.public, commitments=(opposite, own)))
-    ready = ReadyNonces(spoilt)
-    for error in (Unattributable, AlreadyUsed):
-        with pytest.raises(error):
-            answer(ready, key().seats["n1"], Predictable(), request(made), MESSAGE)
 
 
 def test_a_session_uses_only_nonces_of_its_own_key_signers_and_request() -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from threading import Lock
-from typing import Generic, TypeVar, cast
+from typing import Any, Generic, NoReturn, TypeVar, cast
 
 from quorate.errors import AlreadyUsed
 
@@ -46,6 +46,10 @@ class OneUse(Generic[H]):
         """Let go of the secret; every use that has not been made is refused."""
         with self._lock:
             self._held = None
+
+    def __reduce_ex__(self, protocol: Any) -> NoReturn:
+        # copy.copy takes this way, too: a copy would be a second use
+        raise TypeError(f"{type(self).__name__} is good for one use, so there is no copy of it")
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}, {'ready' if self._held is not None else 'used'}>"

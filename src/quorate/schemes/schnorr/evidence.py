@@ -3,7 +3,8 @@
 `quorate.session.evidence.convict` finds who signed what; equivocation and unreadable messages show there
 already. A wrong share is judged here by the function that the combiner used. The stranger is given the list
 of commitments and the request by whoever blames; it need not believe either, since the signer's own context
-covers both: with another list or request the share simply shows nothing.
+covers both: with another list or request the share simply shows nothing. So it is with a list of nonces: its
+sender's ssid covers how many were agreed.
 """
 
 from __future__ import annotations
@@ -12,18 +13,24 @@ from quorate.errors import QuorateError
 from quorate.schemes.quorum import Quorum
 from quorate.schemes.schnorr.messages import Commitments, Share
 from quorate.schemes.schnorr.online import Context, Request, share_fits
+from quorate.schemes.schnorr.prepare import preparing_id
 from quorate.schemes.schnorr.prepared import Preparation
 from quorate.schemes.schnorr.suite import Suite
 from quorate.session.evidence import Finding, Offence
 
 
-def deviated_preparing(finding: Finding, count: int) -> bool:
-    """Whether the messages shown are none that an honest signer sends to prepare `count` signatures."""
+def deviated_preparing(finding: Finding, session_id: bytes, quorum: Quorum, suite: Suite, count: int) -> bool:
+    """Whether the messages shown are none that an honest signer sends to prepare `count` signatures.
+
+    `session_id` is that of the session whose signed messages were examined.
+    """
     if finding.offence is not Offence.STATEMENT:
         return True
-    match [message for _, message in finding.messages]:
-        case [Commitments() as message]:
-            return len(message.points) != 2 * count
+    match finding.messages:
+        case [(slot, Commitments() as message)]:
+            # without this an honest list would be held against another count than its sender agreed to
+            agreed = preparing_id(session_id, slot.path, quorum, suite, count)
+            return message.ssid == agreed and len(message.points) != 2 * count
         case _:
             return False
 

@@ -58,7 +58,8 @@ class Nonces:
 class Package:
     """All that is public about one signature in the making: steps F2 to F4.
 
-    `points` holds D + rho*E of each row, by identifier; `nonce` is their sum R, before any negation.
+    `points` holds D + rho*E of each row, by identifier; `nonce` is their sum R, before any negation, or the
+    generator where they cancel each other.
     """
 
     suite: Suite
@@ -84,8 +85,7 @@ class Package:
     ) -> Package:
         """Compute it. `own` are our identifier and nonces, which save two products: (d + rho*e)*G is one.
 
-        Raises `LocalError` for a list that is not in ascending order or a tweak that leaves no key, and
-        `ProofRejected` if the nonces of the list cancel each other.
+        Raises `LocalError` for a list that is not in ascending order or a tweak that leaves no key.
         """
         identifiers = [row.identifier for row in commitments]
         if identifiers != sorted(set(identifiers)) or not identifiers or identifiers[0] < 1:
@@ -95,7 +95,10 @@ class Package:
         points = {row.identifier: _point(row, factors[row.identifier], own) for row in commitments}
         nonce = suite.group.sum(points.values())
         if nonce.is_identity:
-            raise ProofRejected("the nonces of this list cancel each other")
+            # As BIP 445 does. Where all rows have one factor (BIP 340), whoever speaks last can show the
+            # negative of what the others showed. Stopping here would let it spoil every signature unnamed; it
+            # does not know the nonces it showed, so the share that it cannot make names it.
+            nonce = suite.group.generator
         challenge = suite.challenge(nonce, key.point, message)
         negated = suite.negates(nonce)
         return cls(suite, key, message, tuple(commitments), factors, points, nonce, challenge, negated)

@@ -24,7 +24,7 @@ from quorate.errors import LocalError, ProofRejected, QuorateError
 from quorate.groups import Scalar
 from quorate.primitives.tags import Tag
 from quorate.primitives.transcript import digest
-from quorate.schemes.faults import Disagreement, Unattributable
+from quorate.schemes.faults import Disagreement
 from quorate.schemes.quorum import Quorum, Signer
 from quorate.schemes.schnorr.frost import Nonces, Package
 from quorate.schemes.schnorr.messages import Octets32, Share
@@ -118,7 +118,7 @@ class Context:
     ) -> Context:
         """Check the request against list and quorum, and compute R and c.
 
-        Raises `LocalError` if they do not belong together, `ProofRejected` if the nonces cancel each other.
+        Raises `LocalError` if they do not belong together.
         """
         checked = check_request(public, quorum, suite, request, message)
         return _context(public, quorum, suite, checked, message)
@@ -127,9 +127,8 @@ class Context:
 def answer(ready: ReadyNonces, signer: Signer, suite: Suite, request: Request, message: bytes) -> Share:
     """Steps 2.1 to 2.3: our one share from these nonces.
 
-    The same request gives the same share. Raises `AlreadyUsed` for another, `LocalError` for a request that
-    does not belong to nonces or key (nothing is used up then), and `Unattributable` when the list leaves no
-    usable nonce.
+    The same request gives the same share. Raises `AlreadyUsed` for another, and `LocalError` for a request
+    that does not belong to nonces or key (nothing is used up then).
     """
     checked = check_request(ready.public, signer.quorum, suite, request, message)
 
@@ -265,7 +264,7 @@ def check_request(
     if request.message != message_hash(message):
         raise LocalError("the request is for another message")
     tweak = Tweak.from_bytes(request.tweak, suite.group)
-    if request.path and tweak.is_none:
+    if request.path and tweak.plain.is_zero:
         raise LocalError("a request with a path has a tweak")
     suite.key(quorum.public_key, tweak)
     return Checked(tweak, request.hash())
@@ -290,9 +289,6 @@ def _own_share(
     prepared: Prepared, signer: Signer, suite: Suite, checked: Checked, message: bytes
 ) -> tuple[Context, Scalar]:
     public = prepared.public
-    try:
-        context = _context(public, signer.quorum, suite, checked, message, prepared.nonces)
-    except ProofRejected as error:
-        raise Unattributable(f"{error}; they are burned", parties=public.signers, step="2.2") from None
+    context = _context(public, signer.quorum, suite, checked, message, prepared.nonces)
     identifier = public.identifier(public.me)
     return context, context.package.share(identifier, prepared.nonces, signer.part.reveal())

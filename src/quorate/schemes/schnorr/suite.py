@@ -157,8 +157,10 @@ class Rfc9591(Suite):
     def verify(self, public_key: Point, message: bytes, signature: bytes) -> None:
         """Section 4.6 and appendix B, written out: z*G = R + c*X with R and z in their only encoding."""
         length = self.group.point_length
-        if len(signature) != self.signature_length or public_key.is_identity:
-            raise ProofRejected(f"a {self.name} signature has {self.signature_length} bytes, and a key")
+        if public_key.group is not self.group or public_key.is_identity:
+            raise ProofRejected(f"not a public key of {self.curve}")
+        if len(signature) != self.signature_length:
+            raise ProofRejected(f"a {self.name} signature has {self.signature_length} bytes")
         try:
             nonce = self.group.point_from_bytes(signature[:length])
             response = self.decode_scalar(signature[length:])

@@ -8,9 +8,9 @@ Where RFC 9591 has a binding factor for each signer, BIP 445 (draft, version 0.8
 FROST3) has one coefficient b for all: a hash of the signers, the *sums* of the commitments, the tweaked key
 and the message. R = R1 + b*R2 then needs one multiplication however many sign.
 
-Differs from BIP 445 in three points, none of which a verifier sees: nonces are drawn by our own hash
-(`nonce`), not by the BIP's NonceGen; if R is infinity nobody signs, where the BIP goes on with R = G; and
-identifiers are the signers' places in the sorted list, since an access structure has no common numbering.
+Differs from BIP 445 in two points, neither of which a verifier sees: nonces are drawn by our own hash
+(`nonce`), not by the BIP's NonceGen, and identifiers are the signers' places in the sorted list, since an
+access structure has no common numbering.
 Partial signatures for the same identifiers, nonces and shares are the BIP's, byte for byte.
 """
 

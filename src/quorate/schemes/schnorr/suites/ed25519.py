@@ -60,8 +60,11 @@ class Ed25519(LittleEndian):
         return little_endian_scalar(self.group, sha512(data))
 
     def verify(self, public_key: Point, message: bytes, signature: bytes) -> None:
-        if len(signature) != self.signature_length or public_key.is_identity:
-            raise ProofRejected("an ed25519 signature has 64 bytes, and a key")
+        # Elements of ristretto255 have 32 bytes too, and many of them read as a key of Ed25519.
+        if public_key.group is not self.group or public_key.is_identity:
+            raise ProofRejected("not a public key of ed25519")
+        if len(signature) != self.signature_length:
+            raise ProofRejected("an ed25519 signature has 64 bytes")
         try:
             crypto_sign_open(signature + message, public_key.to_bytes())
         except nacl.exceptions.BadSignatureError:
