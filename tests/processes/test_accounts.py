@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from embit.descriptor import Descriptor
+from eth_account import Account
+from eth_account.messages import encode_defunct
 from tests.processes.conftest import Machine
 
 
@@ -21,6 +23,10 @@ def test_an_account_is_named_signs_and_is_seen_by_those_who_watch(
     assert "already" in again.out + again.err
     signed = machine.quorate("sign", "bitcoin", "--message", "hello", "--path", "0/0", "--yes", *which)
     assert signed.code == 0, signed.out + signed.err
+    ethereum = machine.quorate("sign", "message", "hello", "--path", "0/0", "--yes", *which)
+    assert ethereum.data["address"] == row["address"]
+    signature = ethereum.data["signed"]
+    assert Account.recover_message(encode_defunct(text="hello"), signature=signature) == row["address"]
     watch = machine.quorate("wallet", "watch", *which).data
     assert Descriptor.from_string(watch["taproot receive"]).derive(0).address() == signed.data["address"]
     renamed = machine.quorate("wallet", "rename-account", "savings", "rent", *which).data["accounts"]

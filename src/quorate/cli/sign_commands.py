@@ -27,6 +27,7 @@ sign_app = typer.Typer(
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document; implies that --yes is needed.")]
 Which = Annotated[str | None, typer.Option("--wallet", help="Address or label; needed if there are several.")]
 ChainName = Annotated[str, typer.Option(help="eip155:<chain id>, or the id alone.")]
+At = Annotated[str, typer.Option("--path", help="A derived account: 0/7.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 Explain = Annotated[bool, typer.Option("--explain", help="Tell live who sends what to whom.")]
 
@@ -48,6 +49,7 @@ def ethereum(
     rpc: Annotated[
         str | None, typer.Option(help="An endpoint that fills in what is missing, and sends.")
     ] = None,
+    path: At = "",
     wallet: Which = None,
     yes: Yes = False,
     explain: Explain = False,
@@ -67,13 +69,14 @@ def ethereum(
     }
     fields |= {name: entry for name, entry in given.items() if entry is not None}
     fields.setdefault("chainId", 1)
-    asyncio.run(_transaction(Terminal(as_json), wallet, fields, rpc, yes, explain))
+    asyncio.run(_transaction(Terminal(as_json), wallet, fields, path, rpc, yes, explain))
 
 
 @sign_app.command()
 def message(
     text: Annotated[str, typer.Argument(help="What to sign.")],
     chain: ChainName = "1",
+    path: At = "",
     wallet: Which = None,
     yes: Yes = False,
     explain: Explain = False,
@@ -82,15 +85,16 @@ def message(
     """Sign a message (EIP-191)."""
 
     def payload(found: Wallet) -> bytes:
-        return found.payload_of_message(text, caip2(chain))
+        return found.payload_of_message(text, caip2(chain), path)
 
-    asyncio.run(_sign(Terminal(as_json), wallet, payload, yes, explain))
+    asyncio.run(_sign(Terminal(as_json), wallet, payload, path, yes, explain))
 
 
 @sign_app.command("typed-data")
 def typed_data(
     file: Annotated[Path, typer.Argument(help="The typed data as JSON (EIP-712).", dir_okay=False)],
     chain: ChainName = "",
+    path: At = "",
     wallet: Which = None,
     yes: Yes = False,
     explain: Explain = False,
@@ -100,22 +104,28 @@ def typed_data(
     document = _read_json(file)
 
     def payload(found: Wallet) -> bytes:
-        return found.payload_of_typed_data(document, caip2(chain) if chain else "")
+        return found.payload_of_typed_data(document, caip2(chain) if chain else "", path)
 
-    asyncio.run(_sign(Terminal(as_json), wallet, payload, yes, explain))
+    asyncio.run(_sign(Terminal(as_json), wallet, payload, path, yes, explain))
 
 
 async def _transaction(
-    terminal: Terminal, which: str | None, fields: dict[str, Any], rpc: str | None, yes: bool, explain: bool
+    terminal: Terminal,
+    which: str | None,
+    fields: dict[str, Any],
+    path: str,
+    rpc: str | None,
+    yes: bool,
+    explain: bool,
 ) -> None:
     if rpc is None:
         # Without an endpoint nobody fills these in, and a guess could lose the transaction.
         fields.setdefault("value", 0)
 
         def payload(found: Wallet) -> bytes:
-            return found.payload_of_transaction(fields)
+            return found.payload_of_transaction(fields, path)
 
-        await _sign(terminal, which, payload, yes, explain)
+        await _sign(terminal, which, payload, path, yes, explain)
         return
     from quorate.chains.ethereum.rpc import EthereumRpc
     from quorate.device import Device
@@ -125,11 +135,12 @@ async def _transaction(
         chain = _row(wallet, fields)
         async with EthereumRpc(rpc, chain) as endpoint:
             with terminal.progress("asking the endpoint"):
-                filled = await endpoint.fill(fields, wallet.address)
-            signed = await approve_and_sign(terminal, wallet, wallet.payload_of_transaction(filled), yes)
+                filled = await endpoint.fill(fields, wallet.address_on(chain.caip2, path))
+            payload_bytes = wallet.payload_of_transaction(filled, path)
+            signed = await approve_and_sign(terminal, wallet, payload_bytes, yes)
             with terminal.progress("sending"):
                 sent = await endpoint.send(signed.raw)
-    data = _described(wallet, signed) | {"sent": True}
+    data = _described(wallet, signed, path) | {"sent": True}
     terminal.result(data, f"sent: {sent}", *([chain.explorer.format(sent)] if chain.explorer else []))
 
 
@@ -139,13 +150,15 @@ def _row(wallet: Wallet, fields: Mapping[str, Any]) -> Chain:
     return wallet.chain(f"eip155:{integer(fields['chainId'], 'chainId')}")
 
 
-async def _sign(terminal: Terminal, which: str | None, payload: Any, yes: bool, explain: bool) -> None:
+async def _sign(
+    terminal: Terminal, which: str | None, payload: Any, path: str, yes: bool, explain: bool
+) -> None:
     from quorate.device import Device
 
     async with Device.open(observer=observer(explain)) as device:
         wallet = await device.wallet(which)
         signed = await approve_and_sign(terminal, wallet, payload(wallet), yes)
-    terminal.result(_described(wallet, signed), f"0x{signed.raw.hex()}", f"id: {signed.id}")
+    terminal.result(_described(wallet, signed, path), f"0x{signed.raw.hex()}", f"id: {signed.id}")
 
 
 async def approve_and_sign(terminal: Terminal, wallet: Wallet, payload: bytes, yes: bool) -> Signed:
@@ -173,9 +186,11 @@ def observer(explain: bool) -> Any:
     return Explainer(lambda line: print(line, file=sys.stderr, flush=True))
 
 
-def _described(wallet: Wallet, signed: Signed) -> dict[str, Any]:
+def _described(wallet: Wallet, signed: Signed, path: str) -> dict[str, Any]:
+    from quorate.device.wallet import ETHEREUM
+
     return {
-        "address": wallet.address,
+        "address": wallet.address_on(ETHEREUM, path),
         "id": signed.id,
         "signed": f"0x{signed.raw.hex()}",
         **dict(signed.details),

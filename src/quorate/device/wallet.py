@@ -147,23 +147,26 @@ class Wallet:
 
     # --- requests ------------------------------------------------------------------------------------
 
-    def payload_of_transaction(self, fields: Mapping[str, Any]) -> bytes:
-        """A complete Ethereum transaction by its JSON-RPC names; ``chainId`` names the chain."""
+    def payload_of_transaction(self, fields: Mapping[str, Any], path: str = "") -> bytes:
+        """A complete Ethereum transaction by its JSON-RPC names; ``chainId`` names the chain.
+
+        Here and below, `path` is that of a derived account.
+        """
         from quorate.chains.ethereum import requests
 
-        return requests.transaction(fields, self.address_on(ETHEREUM))
+        return requests.transaction(fields, self.address_on(ETHEREUM, path), path)
 
-    def payload_of_message(self, message: str | bytes, chain: str = ETHEREUM) -> bytes:
+    def payload_of_message(self, message: str | bytes, chain: str = ETHEREUM, path: str = "") -> bytes:
         """A personal message (EIP-191)."""
         from quorate.chains.ethereum import requests
 
-        return requests.message(message, self.address_on(ETHEREUM), chain)
+        return requests.message(message, self.address_on(ETHEREUM, path), chain, path)
 
-    def payload_of_typed_data(self, document: Mapping[str, Any], chain: str = "") -> bytes:
+    def payload_of_typed_data(self, document: Mapping[str, Any], chain: str = "", path: str = "") -> bytes:
         """Typed data (EIP-712); `chain` where its domain names none."""
         from quorate.chains.ethereum import requests
 
-        return requests.typed_data(document, self.address_on(ETHEREUM), chain)
+        return requests.typed_data(document, self.address_on(ETHEREUM, path), chain, path)
 
     def preview(self, request: bytes | str | Mapping[str, Any]) -> Preview:
         """What would be signed, for a person to read.
@@ -220,17 +223,17 @@ class Wallet:
         """
         return KeyAccounts(self._room(curve or self.curves[0]).record, self._shelf, self._desk.worker)
 
-    def account(self, chain: str = ETHEREUM) -> QuorateAccount:
-        """An eth-account `LocalAccount` for web3.py and its like; it signs through this wallet.
+    def account(self, chain: str = ETHEREUM, path: str = "") -> QuorateAccount:
+        """An eth-account `LocalAccount` for web3.py and its like; it signs through this wallet, or for the
+        account derived at `path`.
 
         Its methods block, so call them from a thread other than the event loop's (``asyncio.to_thread``),
         or use the synchronous SDK.
         """
         from quorate.chains.ethereum.account import QuorateAccount
 
-        return QuorateAccount(
-            self._room(ETHEREUM_CURVE).record.point, self._sign_from_thread, chain=chain, chains=self._chains
-        )
+        key = self.public_key_at(ETHEREUM_CURVE, path)
+        return QuorateAccount(key, self._sign_from_thread, chain=chain, chains=self._chains, path=path)
 
     def show(self) -> Facts:
         """Facts about the wallet."""

@@ -186,3 +186,19 @@ def test_a_refusal_of_the_signer_comes_through() -> None:
 def test_an_account_on_a_chain_without_a_row_is_refused() -> None:
     with pytest.raises(Refused, match="not known here"):
         account(chain="eip155:4242")
+
+
+def test_an_account_of_a_derived_key_asks_for_its_path() -> None:
+    asked: list[Request] = []
+
+    def sign(payload: bytes) -> bytes:
+        asked.append(Request.from_payload(payload))
+        return KEY.sign(CHAINS.decode(payload, KEY.public_key).digest)
+
+    derived = QuorateAccount(KEY.public_key, sign, chains=CHAINS, path="0/7", allow_blind=True)
+    derived.sign_transaction(TRANSACTION)
+    derived.sign_message(encode_defunct(text="hello"))
+    derived.sign_typed_data(full_message=MAIL)
+    derived.sign_authorization({"chainId": 1337, "address": TO, "nonce": 0})
+    derived.unsafe_sign_hash(bytes(32))
+    assert [(request.path, request.account) for request in asked] == [("0/7", KEY.address)] * 5

@@ -48,7 +48,8 @@ class QuorateAccount(LocalAccount):
     """One wallet's account on EIP-155 chains.
 
     `chain` is the CAIP-2 id under which requests that name no chain themselves are made (messages, and typed
-    data without ``chainId``). `chains` holds the rows that may be signed for.
+    data without ``chainId``). `chains` holds the rows that may be signed for. `path` is that of a derived
+    account; `public_key` is then the child's.
     """
 
     def __init__(
@@ -59,6 +60,7 @@ class QuorateAccount(LocalAccount):
         chain: str = "eip155:1",
         chains: Chains | None = None,
         allow_blind: bool = False,
+        path: str = "",
     ) -> None:
         # LocalAccount.__init__ is left out on purpose: all it does is keep the key
         self._public_key = public_key_bytes(public_key)
@@ -67,6 +69,7 @@ class QuorateAccount(LocalAccount):
         self._chains = chains if chains is not None else Chains()
         self._chain = self._chains.chain(chain).caip2
         self._allow_blind = allow_blind
+        self._path = path
 
     def __repr__(self) -> str:
         return f"QuorateAccount({self._address})"
@@ -87,7 +90,7 @@ class QuorateAccount(LocalAccount):
         """A complete transaction dictionary; ``chainId`` names the chain. Raises `Malformed` or `Refused`."""
         if blobs is not None:
             raise Refused("blob transactions (type 3) are not supported", code="unsupported-transaction")
-        _, signed = self._sign(requests.transaction(transaction_dict, self._address))
+        _, signed = self._sign(requests.transaction(transaction_dict, self._address, self._path))
         r, s, v = _parts(signed)
         return SignedTransaction(HexBytes(signed.raw), HexBytes(signed.id), r, s, v)
 
@@ -95,7 +98,8 @@ class QuorateAccount(LocalAccount):
         """What `eth_account.messages.encode_defunct` returns. Raises `Refused` for other EIP-191 versions."""
         version, header, body = signable_message
         if version == b"E" and header == b"thereum Signed Message:\n" + str(len(body)).encode():
-            return self._sign_message(requests.message(bytes(body), self._address, self._chain))
+            payload = requests.message(bytes(body), self._address, self._chain, self._path)
+            return self._sign_message(payload)
         return self._sign_digest(
             bytes(_hash_eip191_message(signable_message)),
             "only hashes are left of this message, so nobody could read what is signed; "
@@ -113,11 +117,11 @@ class QuorateAccount(LocalAccount):
         document = _full_message(domain_data, message_types, message_data, full_message)
         domain = document.get("domain")
         chain = "" if isinstance(domain, Mapping) and "chainId" in domain else self._chain
-        return self._sign_message(requests.typed_data(document, self._address, chain))
+        return self._sign_message(requests.typed_data(document, self._address, chain, self._path))
 
     def sign_authorization(self, authorization: Mapping[str, Any]) -> SignedSetCodeAuthorization:  # type: ignore[override]
         """An EIP-7702 authorization: ``chainId``, ``address``, ``nonce``. It hands the account to code."""
-        decoded, signed = self._sign(requests.authorization(authorization, self._address))
+        decoded, signed = self._sign(requests.authorization(authorization, self._address, path=self._path))
         r, s, v = _parts(signed)
         return SignedSetCodeAuthorization(
             chain_id=decoded.content.chain_id,
@@ -141,7 +145,7 @@ class QuorateAccount(LocalAccount):
     def _sign_digest(self, digest: bytes, refusal: str) -> SignedMessage:
         if not self._allow_blind:
             raise Refused(refusal, code="blind")
-        return self._sign_message(requests.blind(digest, self._address, self._chain))
+        return self._sign_message(requests.blind(digest, self._address, self._chain, self._path))
 
     def _sign_message(self, payload: bytes) -> SignedMessage:
         decoded, signed = self._sign(payload)
