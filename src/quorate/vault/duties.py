@@ -32,7 +32,6 @@ from quorate.vault.slashing import (
     Bounds,
     Duty,
     History,
-    ValidatorDuty,
     judge,
     read_interchange,
     write_interchange,
@@ -48,12 +47,6 @@ class Duties:
 
     def __init__(self, rows: Rows) -> None:
         self._rows = rows
-
-    def admit(self, asked: ValidatorDuty | None) -> None:
-        """What a signer calls with `Decoded.duty` of every payload, before its share is used: `permit`, if
-        there is a duty at all."""
-        if asked is not None:
-            self.permit(asked.validator, asked.network, asked.duty)
 
     def permit(self, validator: bytes, network: bytes, duty: Duty) -> bool:
         """Allow one duty and remember it, durably. Gives whether it is new (False: it was done before).

@@ -18,7 +18,6 @@ from quorate.vault.slashing import (
     Block,
     Bounds,
     Duty,
-    ValidatorDuty,
     read_interchange,
     write_interchange,
 )
@@ -55,16 +54,6 @@ def test_a_conflicting_duty_is_refused_as_often_as_it_is_asked_also_after_a_rest
         refused(reader, conflicting)
         refused(reader, conflicting)
         assert reader.duties.permit(VALIDATOR, NETWORK, duty) is False
-
-
-def test_what_a_payload_asks_is_admitted_once_and_most_payloads_ask_nothing(vault: Vault) -> None:
-    vault.duties.admit(None)
-    asked = ValidatorDuty(VALIDATOR, NETWORK, Block(10, R))
-    vault.duties.admit(asked)
-    vault.duties.admit(asked)
-    with pytest.raises(Refused):
-        vault.duties.admit(ValidatorDuty(VALIDATOR, NETWORK, Block(10, S)))
-    assert vault.duties.history(VALIDATOR, NETWORK).blocks == {Block(10, R)}
 
 
 def test_bounds_survive_a_restart(vault: Vault, open_again: OpenVault) -> None:
