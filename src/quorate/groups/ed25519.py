@@ -4,7 +4,8 @@ The curve has eight times as many points as the subgroup, and a point outside it
 mean less than they say (`docs/adr/0017-the-subgroup-itself.md`). So nothing gets in: whoever decodes a point
 here pays for the check that it is canonical and of prime order, and whoever multiplies a point that came from
 outside by a weight (`read_and_combine`) gets the check with the product, since libsodium makes it in every
-multiplication.
+multiplication. Until the end of 2025 that check let points through whose other part has order 2
+(CVE-2025-69277), so it is tried at import: PyNaCl can be built with the libsodium of a system, however old.
 
 PyNaCl's bindings offer sums, constant-time products and that check, all on 32-byte encodings. There is no
 variable-time product and no sum of many points, so a weighted sum costs a product a term. Scalars are
@@ -25,7 +26,7 @@ from nacl.bindings import (
 )
 
 from quorate.courtesy import breathe
-from quorate.errors import Malformed
+from quorate.errors import Malformed, Unavailable
 from quorate.groups.group import (
     MAX_HASH_ATTEMPTS,
     Group,
@@ -137,6 +138,11 @@ class Ed25519Group(Group):
         self.identity = Ed25519Point(self, b"")
         one = (1).to_bytes(32, "little")
         self.generator = _Generator(self, crypto_scalarmult_ed25519_base_noclamp(one))
+        if crypto_core_ed25519_is_valid_point(_outside(self.generator.encoded)):
+            raise Unavailable(
+                "this libsodium takes points outside the subgroup for points of it (CVE-2025-69277); install "
+                "PyNaCl 1.6.2 or later, built with a libsodium of 2026 or later"
+            )
 
     def point_from_bytes(self, data: bytes) -> Point:
         if len(data) != 32:
@@ -231,6 +237,12 @@ def _times(encoded: bytes, factor: int) -> bytes:
 def _negative(encoded: bytes) -> bytes:
     # x changes its sign; no element but the identity has x = 0, of which there is no negative
     return encoded[:31] + bytes([encoded[31] ^ _SIGN])
+
+
+def _outside(encoded: bytes) -> bytes:
+    """The sum of an element and the point of order 2, (0, -1): both coordinates change their signs."""
+    y = int.from_bytes(encoded, "little") & ~(1 << 255)
+    return _negative((FIELD - y | int.from_bytes(encoded, "little") & 1 << 255).to_bytes(32, "little"))
 
 
 def _cleared(candidate: bytes) -> bytes:

@@ -6,8 +6,8 @@ import pytest
 from tests.support.edwards import BASE, NEUTRAL, PURE_ED25519, Edwards, L, P, torsion
 
 from quorate.entropy import SeededRng
-from quorate.errors import Malformed
-from quorate.groups import ED25519, SECP256K1, Point
+from quorate.errors import Malformed, Unavailable
+from quorate.groups import ED25519, SECP256K1, Point, ed25519
 from quorate.groups.ed25519 import FIELD, ORDER
 
 TORSION = torsion()
@@ -92,6 +92,25 @@ def test_a_point_of_small_order_is_refused(i: int) -> None:
 @pytest.mark.parametrize("i", range(1, 8))
 def test_a_point_with_a_torsion_part_is_refused(i: int) -> None:
     refused((SOME + TORSION[i]).encode())
+
+
+def test_a_libsodium_that_lets_parts_of_order_2_through_is_refused_at_import(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The check as it was until CVE-2025-69277: it looked at x alone of what should have been the neutral."""
+
+    def as_it_was(data: bytes) -> bool:
+        x, _ = Edwards.decode(data).times(ORDER).coordinates()
+        return x == 0
+
+    outsider = ed25519._outside(ED25519.generator.to_bytes())
+    assert outsider in [(BASE + point).encode() for point in TORSION]
+    with pytest.raises(Malformed):
+        ED25519.point_from_bytes(outsider)
+    monkeypatch.setattr(ed25519, "crypto_core_ed25519_is_valid_point", as_it_was)
+    assert as_it_was(ED25519.generator.to_bytes())
+    with pytest.raises(Unavailable, match="CVE-2025-69277"):
+        ed25519.Ed25519Group()
 
 
 @pytest.mark.parametrize("i", range(8))
