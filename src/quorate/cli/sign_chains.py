@@ -118,6 +118,12 @@ def _near(data: bytes, place: Place) -> bytes:
     )
 
 
+def _validator(data: bytes, place: Place) -> bytes:
+    from quorate.chains.validators.requests import from_web3signer
+
+    return from_web3signer(document(data), place.account, place.chain)
+
+
 WAYS: Final = (
     Way(
         "bitcoin",
@@ -157,6 +163,14 @@ WAYS: Final = (
         "Sign a transaction for Starknet.",
         "A transaction in JSON as JSON-RPC has it, without its signature.",
         _starknet,
+        None,
+    ),
+    Way(
+        "validator",
+        "beacon",
+        "Sign a message of an Ethereum validator, once.",
+        "A signing request in JSON as Web3Signer takes it.",
+        _validator,
         None,
     ),
 )

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from quorate.chains import Signed
+from quorate.chains import Request, Signed
 from quorate.cli.failures import run
-from quorate.cli.sign_chains import MAX_FILE_BYTES, WAYS, document, octets, read, written
+from quorate.cli.sign_chains import MAX_FILE_BYTES, WAYS, Place, document, octets, read, written
 from quorate.errors import LimitExceeded, Malformed, Unavailable
 
 
@@ -62,3 +64,20 @@ def test_every_command_wants_one_thing_to_sign_and_overwrites_nothing(
     (tmp_path / "there").write_bytes(b"")
     assert run(["sign", name, "file", "--out", str(tmp_path / "there")]) == 3
     assert "overwritten" in capsys.readouterr().err
+
+
+def test_a_validator_s_request_is_read_as_remote_signers_get_it() -> None:
+    way = next(way for way in WAYS if way.name == "validator")
+    root = "4b363db94e286120d76eb905340fdd4e54bfe9f06bf33ff6cf5ad27f511bfe95"
+    chain, account = f"beacon:{root[:32]}", "0x" + "aa" * 48
+    fork = {"previous_version": "0x04000000", "current_version": "0x05000000", "epoch": "364032"}
+    asked = {
+        "type": "RANDAO_REVEAL",
+        "fork_info": {"fork": fork, "genesis_validators_root": f"0x{root}"},
+        "randao_reveal": {"epoch": "364034"},
+    }
+    place = Place(chain, account, "bls12381g1", "", b"\xaa" * 48)
+    request = Request.from_payload(way.read(json.dumps(asked).encode(), place))
+    assert (request.chain, request.account, request.kind) == (chain, account, "randao")
+    with pytest.raises(Malformed, match="not for beacon:d8ea"):
+        way.read(json.dumps(asked).encode(), replace(place, chain="beacon:d8ea171f3c94aea21ebc42a1ed61052a"))
