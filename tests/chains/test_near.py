@@ -15,11 +15,12 @@ from solders.signature import Signature
 from tests.chains.scalar_key import with_s_plus_order
 from tests.chains.shared_key import QUORUMS, SharedKey
 
-from quorate.chains import Chains, base58
+from quorate.chains import Chains
 from quorate.chains.near import requests
 from quorate.chains.near.accounts import AccessKey
 from quorate.chains.near.actions import AddKey, FunctionCall, Transfer
 from quorate.chains.near.transaction import Transaction
+from quorate.encoding import base58
 from quorate.errors import ProofRejected
 
 CHAINS = Chains()

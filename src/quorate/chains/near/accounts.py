@@ -12,8 +12,8 @@ import re
 from dataclasses import dataclass
 from typing import Any, Final
 
-from quorate.chains import base58
 from quorate.chains.near.borsh import Reader
+from quorate.encoding import base58
 from quorate.errors import Malformed
 
 MIN_ACCOUNT: Final = 2

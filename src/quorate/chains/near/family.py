@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final
 
-from quorate.chains import base58
 from quorate.chains.chain import (
     Chain,
     Decoded,
@@ -32,6 +31,7 @@ from quorate.chains.near.transaction import (
     parse_transaction,
 )
 from quorate.chains.sheet import Sheet
+from quorate.encoding import base58
 from quorate.errors import Malformed, Refused
 
 TRANSACTION: Final = "transaction"

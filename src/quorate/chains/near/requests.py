@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from quorate.chains import base58
 from quorate.chains.chain import Request
 from quorate.chains.near import actions as kinds
 from quorate.chains.near import family
@@ -22,6 +21,7 @@ from quorate.chains.near.transaction import (
     parse_message,
     parse_transaction,
 )
+from quorate.encoding import base58
 from quorate.errors import Malformed
 
 MAINNET = NETWORKS[0].caip2

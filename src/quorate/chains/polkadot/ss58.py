@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from quorate.chains import base58
 from quorate.chains.polkadot.blake2 import blake2b_512
+from quorate.encoding import base58
 from quorate.errors import Malformed
 
 ACCOUNT_BYTES: Final = 32

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from quorate.chains import base58
+from quorate.encoding import base58
 from quorate.errors import Malformed
 
 LENGTH = 32

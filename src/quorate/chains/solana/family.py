@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from types import MappingProxyType
 from typing import Any, Final
 
-from quorate.chains import base58
 from quorate.chains.chain import (
     Chain,
     Decoded,
@@ -27,6 +26,7 @@ from quorate.chains.solana.networks import NETWORKS, check_cluster
 from quorate.chains.solana.offchain import PREFIX, OffChain, check_bare, parse_off_chain
 from quorate.chains.solana.preview import show_bare, show_off_chain, show_transaction
 from quorate.chains.solana.wire import assemble, check_signature
+from quorate.encoding import base58
 from quorate.errors import Malformed, Refused
 
 TRANSACTION: Final = "transaction"

@@ -11,8 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from quorate.chains import base58
 from quorate.chains.solana.heavy import load
+from quorate.encoding import base58
 from quorate.errors import LimitExceeded, Malformed, Refused
 
 MAX_WIRE_BYTES: Final = 1232

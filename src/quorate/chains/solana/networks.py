@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from quorate.chains.base58 import ALPHABET
 from quorate.chains.chain import Chain
+from quorate.encoding.base58 import ALPHABET
 from quorate.errors import Malformed
 
 NETWORKS: Final = (

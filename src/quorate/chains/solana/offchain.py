@@ -17,8 +17,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Final
 
-from quorate.chains import base58
 from quorate.chains.solana.message import MAX_WIRE_BYTES, Reader, begins_like_transaction
+from quorate.encoding import base58
 from quorate.errors import LimitExceeded, Malformed, Refused
 
 PREFIX: Final = b"\xffsolana offchain"

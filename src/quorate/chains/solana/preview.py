@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from quorate.chains import base58
 from quorate.chains.chain import Level, Line, Risk
 from quorate.chains.sheet import Sheet, show_message
 from quorate.chains.solana import programs
@@ -18,6 +17,7 @@ from quorate.chains.solana.message import Instruction, Message
 from quorate.chains.solana.offchain import OffChain, domain_text
 from quorate.chains.solana.programs import decode_call
 from quorate.chains.text import decimal
+from quorate.encoding import base58
 
 MAX_SHOWN: Final = 200
 """Bytes shown of an unknown instruction's data."""

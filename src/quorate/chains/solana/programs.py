@@ -15,8 +15,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from quorate.chains import base58
 from quorate.chains.solana.message import Instruction, Message
+from quorate.encoding import base58
 
 SYSTEM: Final = "11111111111111111111111111111111"
 TOKEN: Final = "TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA"

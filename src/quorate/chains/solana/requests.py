@@ -6,7 +6,6 @@ bytes of a `Request` and raises what `decode` would raise about the same bytes.
 
 from __future__ import annotations
 
-from quorate.chains import base58
 from quorate.chains.chain import Request
 from quorate.chains.solana import family, offchain
 from quorate.chains.solana.address import parse_address
@@ -14,6 +13,7 @@ from quorate.chains.solana.message import Instruction, Message, parse
 from quorate.chains.solana.networks import NETWORKS, check_cluster
 from quorate.chains.solana.programs import SYSTEM
 from quorate.chains.solana.wire import split
+from quorate.encoding import base58
 from quorate.errors import LimitExceeded, Malformed, Refused
 
 MAINNET = NETWORKS[0].caip2

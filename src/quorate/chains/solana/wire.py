@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from quorate.chains import base58
 from quorate.chains.solana.heavy import load
 from quorate.chains.solana.message import MAX_WIRE_BYTES, SIGNATURE_LENGTH, Reader, length_prefix, parse
+from quorate.encoding import base58
 from quorate.errors import LimitExceeded, Malformed, ProofRejected, Refused
 
 ABSENT: Final = bytes(SIGNATURE_LENGTH)

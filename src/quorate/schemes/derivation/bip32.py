@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
-from quorate.encoding.base58 import decode_base58, encode_base58
+from quorate.encoding import base58
 from quorate.errors import LimitExceeded, LocalError, Malformed, Unavailable
 from quorate.groups import SECP256K1, Point
 from quorate.schemes.derivation.child import Child, checked_chain_code, no_child
@@ -97,12 +97,12 @@ class ExtendedKey:
             + self.chain_code
             + self.point.to_bytes()
         )
-        return encode_base58(data + _checksum(data))
+        return base58.encode(data + _checksum(data))
 
     @classmethod
     def from_text(cls, text: str) -> tuple[ExtendedKey, Version]:
         """Read `to_text`. Raises `Malformed`, for private keys too."""
-        octets = decode_base58(text, _SERIALISED_BYTES + 4, "extended key")
+        octets = base58.decode(text, _SERIALISED_BYTES + 4, "extended key")
         data, checksum = octets[:_SERIALISED_BYTES], octets[_SERIALISED_BYTES:]
         if checksum != _checksum(data):
             raise Malformed("extended key: the checksum is wrong; a character was changed")

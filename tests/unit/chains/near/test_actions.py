@@ -10,7 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from nacl.signing import SigningKey, VerifyKey
 
-from quorate.chains import base58
 from quorate.chains.near.accounts import ED25519, SECP256K1, AccessKey, check_account
 from quorate.chains.near.actions import (
     MAX_ACTIONS,
@@ -39,6 +38,7 @@ from quorate.chains.near.transaction import (
     parse_message,
     parse_transaction,
 )
+from quorate.encoding import base58
 from quorate.errors import LimitExceeded, Malformed, Refused
 
 KEY = AccessKey(ED25519, bytes(range(32)))

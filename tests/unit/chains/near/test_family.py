@@ -9,13 +9,14 @@ from tests.chains.keys import LocalKey
 from tests.chains.scalar_key import ScalarKey, with_s_plus_order
 from tests.support.edwards import Edwards, torsion
 
-from quorate.chains import Chain, Chains, base58
+from quorate.chains import Chain, Chains
 from quorate.chains.chain import Request
 from quorate.chains.near import Near, requests
 from quorate.chains.near.accounts import AccessKey
 from quorate.chains.near.actions import DelegateAction, Transfer
 from quorate.chains.near.signature import HALF_ORDER
 from quorate.chains.near.transaction import Message, Transaction, parse_transaction
+from quorate.encoding import base58
 from quorate.errors import Malformed, ProofRejected, Refused
 from quorate.groups.ed25519 import ED25519
 from quorate.groups.secp256k1 import SECP256K1

@@ -9,12 +9,13 @@ from tests.chains.scalar_key import ScalarKey
 from tests.support.edwards import Edwards, torsion
 from tests.unit.chains.solana.test_message import BASE
 
-from quorate.chains import Chain, base58
+from quorate.chains import Chain
 from quorate.chains.chain import Request
 from quorate.chains.solana import NETWORKS, Solana, requests
 from quorate.chains.solana.message import Message
 from quorate.chains.solana.requests import MAX_LAMPORTS
 from quorate.chains.solana.wire import assemble, completed, join, split
+from quorate.encoding import base58
 from quorate.errors import LimitExceeded, Malformed, ProofRejected, Refused, Unavailable
 from quorate.groups.ed25519 import ED25519
 

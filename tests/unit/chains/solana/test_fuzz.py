@@ -9,10 +9,10 @@ from solders.message import from_bytes_versioned, to_bytes_versioned
 from tests.chains.scalar_key import ScalarKey
 from tests.unit.chains.solana.test_preview import BLOCK, TO, build, price, send
 
-from quorate.chains import base58
 from quorate.chains.chain import Request
 from quorate.chains.solana import NETWORKS, Solana, programs, requests
 from quorate.chains.solana.message import Instruction, Lookup, Message, parse
+from quorate.encoding import base58
 from quorate.errors import LimitExceeded, Malformed, Refused
 
 SOLANA = Solana()

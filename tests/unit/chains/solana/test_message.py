@@ -11,7 +11,6 @@ from solders.message import MessageAddressTableLookup, MessageHeader, MessageV0,
 from solders.pubkey import Pubkey
 from solders.system_program import TransferParams, transfer
 
-from quorate.chains import base58
 from quorate.chains.solana.message import (
     MAX_INSTRUCTIONS,
     MAX_WIRE_BYTES,
@@ -24,6 +23,7 @@ from quorate.chains.solana.message import (
     parse,
     read,
 )
+from quorate.encoding import base58
 from quorate.errors import LimitExceeded, Malformed, Refused
 
 PAYER, OTHER, PROGRAM, BLOCK = (bytes([byte]) * 32 for byte in (1, 2, 3, 4))

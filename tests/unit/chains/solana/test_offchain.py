@@ -7,7 +7,7 @@ from nacl.signing import VerifyKey
 from tests.chains.scalar_key import ScalarKey
 from tests.unit.chains.solana.test_message import BASE, V0
 
-from quorate.chains import Level, Risk, base58
+from quorate.chains import Level, Risk
 from quorate.chains.chain import Request
 from quorate.chains.solana import NETWORKS, Solana, requests
 from quorate.chains.solana.message import MAX_WIRE_BYTES
@@ -21,6 +21,7 @@ from quorate.chains.solana.offchain import (
     compose,
     parse_off_chain,
 )
+from quorate.encoding import base58
 from quorate.errors import LimitExceeded, Malformed, Refused
 
 SOLANA = Solana()

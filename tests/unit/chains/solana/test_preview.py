@@ -8,13 +8,14 @@ from solders.pubkey import Pubkey
 from solders.token.associated import get_associated_token_address
 from tests.chains.scalar_key import ScalarKey
 
-from quorate.chains import Decoded, Level, Risk, base58
+from quorate.chains import Decoded, Level, Risk
 from quorate.chains.chain import Request
 from quorate.chains.solana import NETWORKS, Solana, programs
 from quorate.chains.solana.fees import LAMPORTS_PER_SIGNATURE, MAX_COMPUTE_UNITS, MAX_USUAL_FEE
 from quorate.chains.solana.instructions import UNLIMITED
 from quorate.chains.solana.message import Instruction, Lookup, Message
 from quorate.chains.solana.preview import MAX_SHOWN
+from quorate.encoding import base58
 
 SOLANA = Solana()
 KEY = ScalarKey(12345)
