@@ -58,8 +58,8 @@ class Nonces:
 class Package:
     """All that is public about one signature in the making: steps F2 to F4.
 
-    `points` holds D + rho*E of each row, by identifier; `nonce` is their sum R, before any negation, or the
-    generator where they cancel each other.
+    `nonce` is R, the sum of D + rho*E over all rows, before any negation; the generator where they cancel
+    each other.
     """
 
     suite: Suite
@@ -67,7 +67,6 @@ class Package:
     message: bytes
     commitments: tuple[Commitment, ...]
     factors: Mapping[int, Scalar]
-    points: Mapping[int, Point]
     nonce: Point
     challenge: Scalar
     negated: bool
@@ -83,7 +82,7 @@ class Package:
         *,
         own: tuple[int, Nonces] | None = None,
     ) -> Package:
-        """Compute it. `own` are our identifier and nonces, which save two products: (d + rho*e)*G is one.
+        """Compute it. `own` are our identifier and nonces, which save time: (d + rho*e)*G is a cheap product.
 
         Raises `LocalError` for a list that is not in ascending order or a tweak that leaves no key.
         """
@@ -92,8 +91,7 @@ class Package:
             raise LocalError("a commitment list has each identifier once, in ascending order from 1")
         key = suite.key(root, tweak)
         factors = dict(zip(identifiers, suite.binding_factors(key.point, message, commitments), strict=True))
-        points = {row.identifier: _point(row, factors[row.identifier], own) for row in commitments}
-        nonce = suite.group.sum(points.values())
+        nonce = _group_commitment(suite.group, commitments, factors, own)
         if nonce.is_identity:
             # As BIP 445 does. Where all rows have one factor (BIP 340), whoever speaks last can show the
             # negative of what the others showed. Stopping here would let it spoil every signature unnamed; it
@@ -101,7 +99,7 @@ class Package:
             nonce = suite.group.generator
         challenge = suite.challenge(nonce, key.point, message)
         negated = suite.negates(nonce)
-        return cls(suite, key, message, tuple(commitments), factors, points, nonce, challenge, negated)
+        return cls(suite, key, message, tuple(commitments), factors, nonce, challenge, negated)
 
     @property
     def group(self) -> Group:
@@ -118,7 +116,8 @@ class Package:
 
         Verifying a share is for naming who spoilt a signature; it makes no statement about the message.
         """
-        nonce = self.points[identifier]
+        row = next(row for row in self.commitments if row.identifier == identifier)
+        nonce = _point(row, self.factors[identifier])
         weight = self.challenge if self.key.sign > 0 else -self.challenge
         wanted = (-nonce if self.negated else nonce) + public_part.multiply_public(weight)
         if self.group.generator.multiply_public(share) != wanted:
@@ -134,7 +133,26 @@ class Package:
         return self.suite.encode(-self.nonce if self.negated else self.nonce, total)
 
 
-def _point(row: Commitment, factor: Scalar, own: tuple[int, Nonces] | None) -> Point:
-    if own is not None and own[0] == row.identifier:
-        return row.hiding.group.generator.multiply(own[1].bound(factor))
+def _group_commitment(
+    group: Group,
+    commitments: Sequence[Commitment],
+    factors: Mapping[int, Scalar],
+    own: tuple[int, Nonces] | None,
+) -> Point:
+    """Step F3. One factor for all (BIP 340) needs one product; else one for each row but our own."""
+    common = set(factors.values())
+    if len(common) == 1 and len(commitments) > 1:
+        binding = group.sum(row.binding for row in commitments)
+        return group.sum(row.hiding for row in commitments) + binding.multiply_public(common.pop())
+    points = []
+    for row in commitments:
+        factor = factors[row.identifier]
+        if own is not None and own[0] == row.identifier:
+            points.append(group.generator.multiply(own[1].bound(factor)))
+        else:
+            points.append(_point(row, factor))
+    return group.sum(points)
+
+
+def _point(row: Commitment, factor: Scalar) -> Point:
     return row.hiding + row.binding.multiply_public(factor)
