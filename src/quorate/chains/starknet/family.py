@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Annotated, Any, Final, TypeAlias
+
+import msgspec
 
 from quorate.chains.chain import (
     MAX_PAYLOAD_BYTES,
@@ -20,23 +22,36 @@ from quorate.chains.chain import (
 )
 from quorate.chains.sheet import Sheet
 from quorate.chains.starknet import hashes
-from quorate.chains.starknet.account import CLASSES, deployment_of, public_key_bytes
+from quorate.chains.starknet.account import CLASSES, Deployment, deployment_of, public_key_bytes
 from quorate.chains.starknet.felts import FELT_BYTES, address, written
 from quorate.chains.starknet.networks import NETWORKS, chain_id
-from quorate.chains.starknet.preview import show_class, show_deployment, show_invoke
+from quorate.chains.starknet.preview import show_class, show_deployment, show_invoke, show_typed_data
 from quorate.chains.starknet.transaction import DeployAccount, Invoke, InvokeV1, Transaction
-from quorate.encoding import decode
+from quorate.chains.starknet.typed_data import from_document
+from quorate.encoding import Canonical, decode
 from quorate.errors import Malformed, Refused
 from quorate.groups import group_named
 
+TYPED_DATA: Final = "typed-data"
 INVOKE: Final = "invoke"
 INVOKE_V1: Final = "invoke-v1"
 DEPLOY_ACCOUNT: Final = "deploy-account"
 
-KINDS: Final[Mapping[str, type[Transaction]]] = {
+
+class TypedMessage(Canonical):
+    """The body of ``typed-data``: how the account was made, and the document in its canonical form."""
+
+    deployment: Deployment
+    document: Annotated[bytes, msgspec.Meta(max_length=MAX_PAYLOAD_BYTES)]
+
+
+Content: TypeAlias = Transaction | TypedMessage
+
+KINDS: Final[Mapping[str, type[Content]]] = {
     INVOKE: Invoke,
     INVOKE_V1: InvokeV1,
     DEPLOY_ACCOUNT: DeployAccount,
+    TYPED_DATA: TypedMessage,
 }
 
 DEFAULT_CLASS: Final = next(iter(CLASSES))
@@ -68,7 +83,8 @@ class Starknet(Family):
 
     def decode(self, payload: bytes, public_key: Any) -> Decoded:
         """See `Family.decode`. `Refused` codes: ``unknown-chain``, ``other-account``,
-        ``hash-out-of-range``."""
+        ``hash-out-of-range``; for typed data ``chain-mismatch``, ``unsupported-type``,
+        ``unsupported-revision``."""
         request = Request.from_payload(payload)
         expected = chain_id(request.chain)
         chain = self.chains.get(request.chain)
@@ -77,16 +93,12 @@ class Starknet(Family):
         kind = KINDS.get(request.kind)
         if kind is None:
             raise Malformed(f"request: unknown kind; this family knows {', '.join(KINDS)}")
-        transaction = decode(kind, request.body, limit=MAX_PAYLOAD_BYTES)
+        content = decode(kind, request.body, limit=MAX_PAYLOAD_BYTES)
         key = public_key_bytes(public_key)
-        sender = _account(request, transaction, key)
-        digest = _signable(transaction.hash(expected))
+        sender = _account(request, content.deployment, key)
         sheet = Sheet(chain, address(sender))
-        show_class(sheet, transaction.deployment)
-        if isinstance(transaction, DeployAccount):
-            show_deployment(sheet, transaction)
-        else:
-            show_invoke(sheet, transaction, sender)
+        show_class(sheet, content.deployment)
+        digest = _signable(_read(sheet, content, sender, expected))
         return Decoded(
             payload=payload,
             kind=request.kind,
@@ -97,30 +109,54 @@ class Starknet(Family):
             risks=frozenset(sheet.risks),
             fields=MappingProxyType(sheet.fields),
             digests=(Digest(digest, scheme="ecdsa", group="stark"),),
-            content=transaction,
+            content=content,
         )
 
     def attach(self, decoded: Decoded, signatures: Sequence[Signature]) -> Signed:
-        """The transaction as JSON-RPC takes it (``[{...}]``, the method's parameters), named by its hash."""
+        """The transaction as JSON-RPC takes it (``[{...}]``, the method's parameters), or of typed data the
+        signature as accounts take it (``["r", "s"]``); named by the hash that was signed."""
         if len(signatures) != 1:
             raise Malformed(f"{decoded.kind}: takes one signature, not {len(signatures)}")
         r, s = _checked(decoded, signatures[0])
-        transaction: Transaction = decoded.content
-        fields = {**transaction.as_rpc(), "signature": [written(r), written(s)]}
-        raw = json.dumps([fields], separators=(",", ":")).encode()
+        content: Content = decoded.content
+        signature = [written(r), written(s)]
         name = written(int.from_bytes(decoded.digest, "big"))
-        method = "starknet_addInvokeTransaction"
-        if isinstance(transaction, DeployAccount):
-            method = "starknet_addDeployAccountTransaction"
-        return Signed(raw, name, {"r": written(r), "s": written(s), "method": method})
+        details = {"r": signature[0], "s": signature[1]}
+        if isinstance(content, TypedMessage):
+            return Signed(_json(signature), name, details)
+        details["method"] = "starknet_addInvokeTransaction"
+        if isinstance(content, DeployAccount):
+            details["method"] = "starknet_addDeployAccountTransaction"
+        return Signed(_json([{**content.as_rpc(), "signature": signature}]), name, details)
 
     def warm(self) -> None:
         """Import the hash libraries."""
         hashes.load()
 
 
-def _account(request: Request, transaction: Transaction, key: bytes) -> int:
-    deployment = transaction.deployment
+def _json(value: Any) -> bytes:
+    return json.dumps(value, separators=(",", ":")).encode()
+
+
+def _read(sheet: Sheet, content: Content, sender: int, chain: int) -> int:
+    """Show the content, and compute the hash that is signed."""
+    if isinstance(content, TypedMessage):
+        data = from_document(content.document)
+        if data.chain != chain:
+            raise Refused(
+                f"the typed data's domain is for another chain than {sheet.chain.caip2}",
+                code="chain-mismatch",
+            )
+        show_typed_data(sheet, data)
+        return data.hash(sender)
+    if isinstance(content, DeployAccount):
+        show_deployment(sheet, content)
+    else:
+        show_invoke(sheet, content, sender)
+    return content.hash(chain)
+
+
+def _account(request: Request, deployment: Deployment, key: bytes) -> int:
     sender = deployment.address()
     if request.account != address(sender):
         raise Malformed(f"account: the deployment in the request is that of {address(sender)}")
@@ -137,7 +173,7 @@ def _signable(value: int) -> bytes:
 
     if not 0 < value < MAX_ELEMENT:
         raise Refused(
-            "no signature exists for this transaction's hash; change its fee a little",
+            "no signature exists for this hash; change the fee, or the text, a little",
             code="hash-out-of-range",
         )
     return value.to_bytes(FELT_BYTES, "big")

@@ -11,7 +11,8 @@ from quorate.chains.starknet.calls import Call, read
 from quorate.chains.starknet.felts import address, numbers, written
 from quorate.chains.starknet.hashes import poseidon
 from quorate.chains.starknet.transaction import DeployAccount, Invoke, InvokeV1
-from quorate.chains.text import decimal
+from quorate.chains.starknet.typed_data import TypedData
+from quorate.chains.text import MAX_TEXT, decimal, plain
 
 STRK: Final = 0x04718F5A0FC34CC1AF16A1CDEE98FFB20C31F5CD61D6AB07201858F4287C938D
 """The token that fees are paid in, on both networks (docs.starknet.io, "Important addresses")."""
@@ -75,6 +76,32 @@ def show_deployment(sheet: Sheet, transaction: DeployAccount) -> None:
     for value in numbers(deployment.constructor, "deployment constructor"):
         sheet.add("Constructor", written(value))
     _show_fee(sheet, transaction.max_fee, transaction.tip)
+
+
+def show_typed_data(sheet: Sheet, data: TypedData) -> None:
+    """Fields: primary_type, domain_name, domain_version."""
+    name, version = str(data.domain["name"]), str(data.domain["version"])
+    sheet.title = f"Sign typed data: {data.primary_type}"
+    sheet.fields |= {"primary_type": data.primary_type, "domain_name": name, "domain_version": version}
+    sheet.add("Application", f"{plain(name, 80)} version {plain(version, 40)} (its own words)")
+    if data.primary_type.startswith("OutsideExecution"):  # SNIP-9
+        sheet.title = "Let somebody else run calls from this account"
+        sheet.add(
+            "Warning",
+            "whoever holds this signature can have this account run the calls below, without a transaction "
+            "of yours",
+            Level.DANGER,
+            Risk.PERMIT,
+        )
+    else:
+        sheet.add(
+            "Note",
+            "whoever holds this signature can use it; it may move tokens without a transaction of yours",
+        )
+    for leaf in data.leaves():
+        text = str(leaf.value).lower() if isinstance(leaf.value, bool) else str(leaf.value or "empty")
+        level = Level.CAUTION if len(text) > MAX_TEXT else Level.PLAIN
+        sheet.add(leaf.path, f"{plain(text)} ({leaf.type})", level)
 
 
 def show_class(sheet: Sheet, deployment: Deployment) -> None:

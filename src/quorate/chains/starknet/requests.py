@@ -9,10 +9,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from quorate.chains.chain import Request
+from quorate.chains.chain import MAX_PAYLOAD_BYTES, Request
 from quorate.chains.starknet.account import CLASSES, Deployment, deployment_of, public_key_bytes
-from quorate.chains.starknet.family import DEPLOY_ACCOUNT, INVOKE, INVOKE_V1
-from quorate.chains.starknet.felts import address, felt
+from quorate.chains.starknet.family import (
+    DEPLOY_ACCOUNT,
+    INVOKE,
+    INVOKE_V1,
+    TYPED_DATA,
+    Content,
+    TypedMessage,
+)
+from quorate.chains.starknet.felts import FELT_BYTES, address, felt
 from quorate.chains.starknet.hashes import selector
 from quorate.chains.starknet.networks import chain_id
 from quorate.chains.starknet.transaction import (
@@ -22,8 +29,9 @@ from quorate.chains.starknet.transaction import (
     DeployAccount,
     Invoke,
     InvokeV1,
-    Transaction,
 )
+from quorate.chains.starknet.typed_data import parse
+from quorate.encoding import decode, encode
 from quorate.errors import Malformed
 
 Called = tuple[Any, str, Sequence[Any]]
@@ -43,6 +51,16 @@ def invoke_v1(transaction: InvokeV1, chain: str, path: str = "") -> bytes:
 def deploy_account(transaction: DeployAccount, chain: str, path: str = "") -> bytes:
     """The deployment of the wallet's own account."""
     return _payload(transaction, chain, DEPLOY_ACCOUNT, path)
+
+
+def typed_data(document: Mapping[str, Any], deployment: Deployment, chain: str = "", path: str = "") -> bytes:
+    """SNIP-12, revision 1: an object with types, primaryType, domain and message. The domain names the chain
+    unless `chain` does."""
+    parsed = parse(document)
+    if not chain:
+        reference = parsed.chain.to_bytes(FELT_BYTES, "big").lstrip(b"\0").decode("ascii", "replace")
+        chain = f"starknet:{reference}"
+    return _payload(TypedMessage(deployment, parsed.document()), chain, TYPED_DATA, path)
 
 
 def from_rpc(document: Mapping[str, Any], deployment: Deployment, chain: str, path: str = "") -> bytes:
@@ -110,14 +128,11 @@ def bound(max_amount: int, max_price: int) -> Bound:
     return Bound(max_amount, max_price.to_bytes(PRICE_BYTES, "big"))
 
 
-def _payload(transaction: Transaction, chain: str, kind: str, path: str) -> bytes:
-    from quorate.chains.chain import MAX_PAYLOAD_BYTES
-    from quorate.encoding import decode, encode
-
+def _payload(content: Content, chain: str, kind: str, path: str) -> bytes:
     chain_id(chain)
-    body = encode(transaction)
-    decode(type(transaction), body, limit=MAX_PAYLOAD_BYTES)
-    account = address(transaction.deployment.address())
+    body = encode(content)
+    decode(type(content), body, limit=MAX_PAYLOAD_BYTES)
+    account = address(content.deployment.address())
     return Request(1, chain, account, kind, body, path).to_payload()
 
 
