@@ -20,15 +20,15 @@ from quorate.errors import AlreadyUsed, Blame, LocalError, Malformed, ProofRejec
 from quorate.groups import ED25519, Group, Point, group_named
 from quorate.schemes.faults import Disagreement
 from quorate.schemes.registry import scheme_named
-from quorate.schemes.schnorr import Commitments, ReadyNonces, Request, Share, answer
+from quorate.schemes.schnorr import PREPARE, Commitments, ReadyNonces, Request, Share, answer, prepare
 from quorate.schemes.schnorr.evidence import deviated_preparing
 from quorate.schemes.schnorr.frost import Nonces
 from quorate.schemes.schnorr.online import message_hash
 from quorate.schemes.schnorr.prepared import Prepared
 from quorate.schemes.tweak import Tweak
-from quorate.session import Slot, tag_of
+from quorate.session import Party, Slot, tag_of
 from quorate.session.evidence import Finding, Offence
-from quorate.testing import Cheat, Mutation, Recorder, Tamper
+from quorate.testing import Cheat, Mutation, Recorder, Simulation, Tamper
 
 SCHNORR = ("ed25519", "bip340", "sr25519", "frost-ristretto255", "frost-secp256k1", "frost-p256")
 SHARED = [("bip340", "frost-secp256k1"), ("sr25519", "frost-ristretto255")]
@@ -135,6 +135,23 @@ def test_two_threads_with_two_requests_get_one_share() -> None:
         with ThreadPoolExecutor(4) as pool:
             shares = [share for share in pool.map(race, range(4)) if share is not None]
         assert len(shares) == 1
+
+
+def test_a_generator_that_repeats_itself_gives_other_nonces_in_another_session() -> None:
+    """Two copies of a machine go on with equal randomness, in two sessions with honest others."""
+    key, seen = table(OF_PAIR, PAIR), []
+    for seed in (1, 2):
+
+        async def run(party: Party) -> list[Prepared]:
+            if party.me == "n1":
+                party._core.rng = lambda count: b"\x2a" * count
+            return await prepare(party, key.seats[party.me], key.suite, count=2)
+
+        spec = {"group": key.group, "suite": key.suite.session_suite, "key": KEY_ID, "journaled": False}
+        made = Simulation(PREPARE, run, PAIR, seed=seed, **spec).run().values["n1"]
+        for one in made:
+            seen += [one.nonces.hiding.reveal(), one.nonces.binding.reveal()]
+    assert len(set(seen)) == 8
 
 
 # --- one key, several suites --------------------------------------------------------------------------------

@@ -116,6 +116,7 @@ class Tag(StrEnum):
     ECDSA_SETUP_FINGERPRINT = "ecdsa/setup-fingerprint"
     ECDSA_SETUP_CONFIRMATION = "ecdsa/setup-confirmation"
     SCHNORR_SESSION = "schnorr/session"
+    SCHNORR_NONCE = "schnorr/nonce"
     SCHNORR_PREPARED = "schnorr/prepared"
     SCHNORR_LIST = "schnorr/list"
     SCHNORR_MESSAGE = "schnorr/message"

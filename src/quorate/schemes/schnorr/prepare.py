@@ -9,12 +9,14 @@ and its nonces with it.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from typing import Annotated
 
 import msgspec
 
 from quorate.encoding import Canonical, decode, encode
+from quorate.entropy import Rng
 from quorate.errors import LocalError
 from quorate.groups import Point
 from quorate.primitives.tags import Tag
@@ -56,7 +58,8 @@ async def prepare(party: Party, signer: Signer, suite: Suite, *, count: int = 1)
     ssid = preparing_id(party.session_id, party.path, quorum, suite, count)
     # 1.1
     part = signer.part.reveal()
-    drawn = [Nonces.draw(suite, part, party.rng) for _ in range(count)]
+    rng = of_session(party.rng, ssid)
+    drawn = [Nonces.draw(suite, part, rng) for _ in range(count)]
     identifier = quorum.signers.index(party.me) + 1
     mine = [nonces.commit(identifier) for nonces in drawn]
     own = tuple(point for row in mine for point in (row.hiding, row.binding))
@@ -88,6 +91,22 @@ def preparing_id(session_id: bytes, path: Path, quorum: Quorum, suite: Suite, co
         suite.name.encode(),
         count.to_bytes(2, "big"),
     )
+
+
+def of_session(rng: Rng, ssid: bytes) -> Rng:
+    """`rng`, with everything it gives hashed with the session and its place there.
+
+    For a generator that gives the same again, as in a copy of a running machine: nonces of two sessions
+    differ all the same, so long as one other signer's nonce of the session is fresh. It makes no bad
+    generator good.
+    """
+    places = itertools.count()
+
+    def draw(length: int) -> bytes:
+        place = next(places).to_bytes(4, "big")
+        return digest(Tag.SCHNORR_NONCE, ssid, place, rng(length), length=length)
+
+    return draw
 
 
 def check_inputs(party: Party, signer: Signer, suite: Suite) -> None:
