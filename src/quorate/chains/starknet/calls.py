@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Final
 
 from quorate.chains.starknet.hashes import selector
@@ -28,7 +29,7 @@ class Call:
     arguments: Mapping[str, int] = field(default_factory=dict)
 
 
-_KNOWN: Final = {
+_ACCOUNTS: Final = {
     "transfer": ("recipient",),
     "transfer_from": ("owner", "recipient"),
     "transferFrom": ("owner", "recipient"),
@@ -56,12 +57,16 @@ def read(calldata: Sequence[int]) -> tuple[Call, ...] | None:
 
 
 def _call(contract: int, called: int, data: tuple[int, ...]) -> Call:
-    for name, accounts in _KNOWN.items():
-        if selector(name) != called:
-            continue
-        *values, low, high = (*data, *((0,) * max(0, 2 - len(data))))
-        if len(data) != len(accounts) + 2 or low >> 128 or high >> 128:
-            break
-        arguments = {**dict(zip(accounts, values, strict=True)), "amount": high << 128 | low}
-        return Call(contract, called, data, name, arguments)
-    return Call(contract, called, data)
+    name, accounts = _by_selector().get(called, ("", ()))
+    if not name or len(data) != len(accounts) + 2:
+        return Call(contract, called, data)
+    *values, low, high = data
+    if low >> 128 or high >> 128:
+        return Call(contract, called, data)
+    arguments = {**dict(zip(accounts, values, strict=True)), "amount": high << 128 | low}
+    return Call(contract, called, data, name, arguments)
+
+
+@cache
+def _by_selector() -> dict[int, tuple[str, tuple[str, ...]]]:
+    return {selector(name): (name, accounts) for name, accounts in _ACCOUNTS.items()}

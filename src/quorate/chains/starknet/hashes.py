@@ -29,7 +29,6 @@ def pedersen_chain(values: Sequence[int]) -> int:
     return int(pedersen(total, len(values)))
 
 
-@cache
 def selector(name: str) -> int:
     """What a call names a function by: the low 250 bits of Keccak-256 of its name."""
     from eth_hash.auto import keccak
