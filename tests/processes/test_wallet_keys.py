@@ -7,6 +7,10 @@ import json
 from pathlib import Path
 
 import pytest
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+from cryptography.hazmat.primitives.hashes import SHA256
 from nacl.exceptions import BadSignatureError
 from nacl.signing import VerifyKey
 from tests.processes.conftest import PASSWORD, Machine
@@ -55,10 +59,32 @@ def test_a_wallet_with_two_keys_signs_on_both_curves_and_is_given_a_third(
     )
     assert added.code == 0, added.out + added.err
     assert [key["curve"] for key in added.data["keys"]] == ["secp256k1", "ed25519", "p256"]
+    text = ["sign", "text", "--message", "I agree", "--wallet", "many", "--key", "p256", "--yes", "--json"]
+    agreed = machine.quorate(*text, "--chain", "ecdsa")
+    assert agreed.code == 0, agreed.out + agreed.err
+    check_p256(key_of(added.data, "p256"), agreed.data)
+    frost = machine.quorate(*text, "--chain", "frost-p256")
+    assert frost.code == 0, frost.out + frost.err
+    assert frost.data["scheme"] == "frost-p256"
+
     shares = open_backup(backup, PASSWORD, system_rng).shares
     assert [share.public_key.to_bytes() for share in shares] == [
         key_of(added.data, curve) for curve in ("secp256k1", "ed25519", "p256")
     ]
+
+
+def check_p256(key: bytes, signed: dict[str, str]) -> None:
+    """OpenSSL accepts the signature, and not with one byte changed."""
+    public = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), key)
+    message, signature = bytes.fromhex(signed["message"]), bytes.fromhex(signed["signature"])
+    assert message.endswith(b"I agree")
+
+    def encoded(data: bytes) -> bytes:
+        return encode_dss_signature(int.from_bytes(data[:32], "big"), int.from_bytes(data[32:64], "big"))
+
+    public.verify(encoded(signature), message, ec.ECDSA(SHA256()))
+    with pytest.raises(InvalidSignature):
+        public.verify(encoded(bytes([signature[0] ^ 1]) + signature[1:]), message, ec.ECDSA(SHA256()))
 
 
 def check_off_chain(key: bytes, text: str, signature: bytes, address: str) -> None:

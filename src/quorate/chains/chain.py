@@ -294,6 +294,10 @@ class Family(ABC):
     def address(self, public_key: Any) -> str:
         """The account of a public key (its bytes, or a point of `quorate.groups`), as the chain writes it."""
 
+    def curves_on(self, caip2: str) -> tuple[str, ...]:
+        """The same on one chain, for families whose chains have accounts of different keys."""
+        return self.curves
+
     def address_on(self, caip2: str, public_key: Any) -> str:
         """The same on one chain, for families that write one key differently on each. Raises `Refused` for
         a chain without a row."""

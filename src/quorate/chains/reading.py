@@ -96,7 +96,7 @@ def read_for(chains: Chains, record: KeyRecord, payload: bytes) -> Reading:
     where nobody here signs as the chain wants it.
     """
     request = Request.from_payload(payload)
-    if record.curve not in chains.family(request.chain).curves:
+    if record.curve not in chains.family(request.chain).curves_on(request.chain):
         raise Refused(f"accounts on {request.chain[:64]} have no keys on {record.curve}", code="curve")
     root = record.point
     derived = derived_tweak(record, request.path)

@@ -124,6 +124,21 @@ def _validator(data: bytes, place: Place) -> bytes:
     return from_web3signer(document(data), place.account, place.chain)
 
 
+def _text(data: bytes, place: Place) -> bytes:
+    from quorate.errors import Malformed
+
+    try:
+        return _text_message(data.decode(), place)
+    except UnicodeDecodeError:
+        raise Malformed("the file is no text in UTF-8") from None
+
+
+def _text_message(text: str, place: Place) -> bytes:
+    from quorate.chains import messages
+
+    return messages.message(text, place.account, place.chain.partition(":")[2], place.path)
+
+
 WAYS: Final = (
     Way(
         "bitcoin",
@@ -173,6 +188,14 @@ WAYS: Final = (
         _validator,
         None,
     ),
+    Way(
+        "text",
+        "quorate",
+        "Sign a text with any key, for software that is no blockchain's; --chain names the scheme.",
+        "A text.",
+        _text,
+        _text_message,
+    ),
 )
 
 
@@ -184,6 +207,7 @@ def _command(way: Way) -> Callable[..., None]:
         message: Annotated[str | None, typer.Option(help="A text to sign instead of a file.")] = None,
         chain: Annotated[str, typer.Option(help="Its CAIP-2 id or name; the main network otherwise.")] = "",
         key: Annotated[str, typer.Option(help="The curve of the key, where several have accounts.")] = "",
+        kind: Annotated[str, typer.Option(help="Which address, where a key has several: p2wpkh.")] = "",
         path: Annotated[str, typer.Option(help="A derived account: 0/7.")] = "",
         out: Annotated[
             Path | None, typer.Option(help="Write the signed object into this new file.", dir_okay=False)
@@ -207,7 +231,7 @@ def _command(way: Way) -> Callable[..., None]:
             return way.read(read(file) if file is not None else b"", place)
 
         terminal = Terminal(as_json)
-        asyncio.run(_sign(terminal, way, wallet, payload, (chain, key, path), out, yes, explain))
+        asyncio.run(_sign(terminal, way, wallet, payload, (chain, key, path, kind), out, yes, explain))
 
     sign.__doc__ = f"{way.help}\n\nThe file: {way.file_help}"
     return sign
@@ -224,7 +248,7 @@ async def _sign(
     way: Way,
     which: str | None,
     payload: Callable[[Place], bytes],
-    where: tuple[str, str, str],
+    where: tuple[str, str, str, str],
     out: Path | None,
     yes: bool,
     explain: bool,
@@ -242,9 +266,9 @@ async def _sign(
     terminal.result(data | dict(signed.details), *lines, *([f"id: {signed.id}"] if signed.id else []))
 
 
-def _place(wallet: Wallet, way: Way, chain: str, curve: str, path: str) -> Place:
-    """Which chain and key are meant. Raises `Refused`, `LocalError`."""
-    from quorate.errors import Refused
+def _place(wallet: Wallet, way: Way, chain: str, curve: str, path: str, kind: str) -> Place:
+    """Which chain, key and address are meant. Raises `Refused`, `LocalError`."""
+    from quorate.errors import LocalError, Refused
 
     rows = wallet.chains_of(way.namespace)
     named = [
@@ -255,8 +279,11 @@ def _place(wallet: Wallet, way: Way, chain: str, curve: str, path: str) -> Place
         known = ", ".join(row.name for row in rows)
         raise Refused(f"no chain {chain} of this family; there are {known}", code="unknown-chain")
     which = curve or wallet.curve_for(found)
-    key = wallet.public_key_at(which, path)
-    return Place(found, wallet.address_on(found, path, curve=which), which, path, key)
+    accounts = wallet.addresses_on(found, path, curve=which)
+    if kind and kind not in accounts:
+        raise LocalError(f"no address of kind {kind}; there are {', '.join(accounts)}")
+    account = accounts[kind] if kind else wallet.address_on(found, path, curve=which)
+    return Place(found, account, which, path, wallet.public_key_at(which, path))
 
 
 def read(path: Path) -> bytes:

@@ -178,9 +178,17 @@ class Wallet:
         """The same with another chain for requests that name none themselves."""
         return self._inner.account(chain)
 
-    def address_on(self, chain: str) -> str:
-        """The address on a chain, by its CAIP-2 id."""
-        return self._inner.address_on(chain)
+    def address_on(self, chain: str, path: str = "", *, curve: str = "") -> str:
+        """The address on a chain, by its CAIP-2 id; of an account derived at `path`."""
+        return self._inner.address_on(chain, path, curve=curve)
+
+    def addresses_on(self, chain: str, path: str = "", *, curve: str = "") -> Mapping[str, str]:
+        """Every address there, by its kind."""
+        return self._inner.addresses_on(chain, path, curve=curve)
+
+    def public_key_on(self, curve: str) -> bytes:
+        """Of the key on a curve, in the curve's usual encoding."""
+        return self._inner.public_key_on(curve)
 
     def preview(self, request: bytes | str | Mapping[str, Any]) -> Preview:
         """What would be signed, for a person to read."""

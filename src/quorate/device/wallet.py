@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from quorate.account import survival
+from quorate.account import KeyRecord, survival
 from quorate.chains import Chain, Chains, Decoded, Preview, Request, Signed
 from quorate.chains.reading import Reading, child_of, read_for
 from quorate.device.accounts import KeyAccounts
@@ -123,15 +123,11 @@ class Wallet:
         Of the key that is usual there, unless `curve` says otherwise. Raises `Refused` for a chain nobody
         here knows, `LocalError` without a key that has accounts there.
         """
-        record = self._room(curve or self.curve_for(chain)).record
-        if record.curve not in self._chains.family(chain).curves:
-            raise LocalError(f"a key on {record.curve} has no account on {chain}")
-        return self._chains.address(chain, child_of(record, path))
+        return self._chains.address(chain, child_of(self._record_for(chain, curve), path))
 
-    def addresses_on(self, chain: str, path: str = "") -> Mapping[str, str]:
-        """Every address there, by its kind: of the usual key, the default one first."""
-        record = self._rooms_for(chain)[0].record
-        return self._chains.family(chain).addresses(child_of(record, path), chain)
+    def addresses_on(self, chain: str, path: str = "", *, curve: str = "") -> Mapping[str, str]:
+        """Every address there, by its kind, the default one first; otherwise as `address_on`."""
+        return self._chains.addresses(chain, child_of(self._record_for(chain, curve), path))
 
     def curve_for(self, chain: str) -> str:
         """The curve of the key that signs on a chain unless somebody says otherwise. Raises `LocalError`."""
@@ -262,9 +258,16 @@ class Wallet:
             raise LocalError(f"this wallet has no key on {curve}; add one: quorate wallet add-key {curve}")
         return room
 
+    def _record_for(self, chain: str, curve: str) -> KeyRecord:
+        """Of the key on `curve`, or the one that is usual on a chain; it must have accounts there."""
+        record = self._room(curve or self.curve_for(chain)).record
+        if record.curve not in self._chains.family(chain).curves_on(chain):
+            raise LocalError(f"a key on {record.curve} has no account on {chain}")
+        return record
+
     def _rooms_for(self, chain: str) -> list[SigningRoom]:
         """Of the keys that have accounts on a chain, the usual one first. Raises `LocalError`."""
-        curves = self._chains.family(chain).curves
+        curves = self._chains.family(chain).curves_on(chain)
         return [self._rooms[curve] for curve in curves if curve in self._rooms] or [self._room(curves[0])]
 
     def _read(self, payload: bytes) -> tuple[SigningRoom, Reading]:

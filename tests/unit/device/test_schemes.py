@@ -10,10 +10,15 @@ from typing import Any
 import pytest
 from nacl.exceptions import BadSignatureError
 from nacl.signing import VerifyKey
+from tests.support.bitcoin import REGTEST, changed, coin, make_psbt
+from tests.support.bitcoin_kernel import accepts
 from tests.support.local_device import local_device
 
 from quorate.account.requests import OnlineRequest
 from quorate.chains import Request
+from quorate.chains.bitcoin.requests import psbt
+from quorate.chains.bitcoin.scripts import Key
+from quorate.chains.bitcoin.wire import Output
 from quorate.chains.polkadot.networks import NETWORKS
 from quorate.chains.polkadot.requests import message
 from quorate.chains.reading import MAX_DIGESTS, numbered, read_numbered
@@ -156,6 +161,23 @@ def test_the_digests_of_a_request_are_numbered() -> None:
     # what cannot be the number of a digest is a request that does not decode
     assert read_numbered(encode([b"payload", MAX_DIGESTS]))[1] == 0
     assert read_numbered(encode([b"payload", 0]))[1] == 0
+
+
+async def test_inputs_of_two_schemes_are_signed_under_one_approval_and_bitcoins_own_code_accepts(
+    device: Device, events: list[Event]
+) -> None:
+    wallet = await device.create_wallet("server")
+    key = Key.of(wallet.public_key)
+    coins = [coin(script, 1_100_000, prove=True) for script in key.scripts.values()]
+    account = wallet.address_on(REGTEST)
+    paid = [Output(2_000_000, key.taproot_script())]
+    events.clear()
+    signed = await wallet.sign(psbt(make_psbt(coins, paid), account, REGTEST))
+    opened = [event.protocol for event in events if isinstance(event, Opened)]
+    assert sorted(opened) == ["ecdsa.sign", "schnorr.sign"]
+    spent = [one.output for one in coins]
+    assert accepts(signed.raw, spent)
+    assert not accepts(changed(signed.raw, len(signed.raw) - 10), spent)
 
 
 # --- nonces made in advance --------------------------------------------------------------------------
