@@ -21,6 +21,7 @@ GROUPS = {"secp256k1": SECP256K1, "ed25519": ED25519, "toy": TOY_GROUP}
 
 # Where the standard library's hashes may be called, and why not through a transcript.
 MAY_HASH = {
+    "chains/messages.py": "SHA-256 of a message form that other programs verify",
     "chains/validators/ssz.py": "hash tree roots, as Ethereum's consensus layer fixes them",
     "chains/near/hashing.py": "SHA-256 as NEAR, NEP-366 and NEP-413 fix what is signed",
     "chains/bitcoin/hashes.py": "transaction ids and digests, as Bitcoin fixes them",
