@@ -54,6 +54,13 @@ def test_a_wallet_with_two_keys_signs_on_both_curves_and_is_given_a_third(
     ethereum = machine.quorate("sign", "message", "hello", "--wallet", "many", "--yes", "--json")
     assert ethereum.code == 0, ethereum.out + ethereum.err
 
+    wrong = tmp_path / "wrong"
+    wrong.write_text("another password\n")
+    before = backup.read_bytes()
+    unopened = machine.quorate("wallet", "add-key", "p256", "--wallet", "many", "--password-file", str(wrong))
+    assert unopened.code == 3
+    assert "does not open" in unopened.err
+    assert backup.read_bytes() == before
     added = machine.quorate(
         "wallet", "add-key", "p256", "--wallet", "many", "--password-file", str(password_file), "--json"
     )

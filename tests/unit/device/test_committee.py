@@ -11,12 +11,14 @@ from tests.support.successions import activation, keys_of, next_record, renewal,
 
 from quorate.account import KeyRecord
 from quorate.account.committee import Activation, Succession
+from quorate.chains.messages import message
 from quorate.device.committee import carry, catch_up, follow, followed
 from quorate.device.device import Device
 from quorate.device.network import Network
 from quorate.device.shelf import WalletState
 from quorate.entropy import system_rng
 from quorate.errors import Missing, Unavailable
+from quorate.groups import group_named
 from quorate.session import KeyPair
 from quorate.sharing.epochs import epoch_number
 from quorate.testing.committee import LocalCommittee
@@ -46,6 +48,22 @@ async def test_a_signature_goes_on_over_a_change_of_the_committee(
     (other,) = await device.wallets()
     await other.sign_message("again")
     assert device.desk.vault.shares.epochs(facts.key)[0] == "superseded"
+
+
+async def test_every_key_of_a_wallet_goes_with_its_nodes_and_one_is_added_among_the_next(
+    committee: LocalCommittee, device: Device
+) -> None:
+    committee.stock(4, group_named("ed25519"))
+    wallet = await device.create_wallet("server", keys=["secp256k1", "ed25519"])
+    await wallet.prepare(1, "ed25519")
+    reshare_by_hand(committee, *renewal(committee))
+    text = message("after", wallet.public_key_on("ed25519").hex(), "ed25519")
+    await wallet.sign(text)
+    await wallet.sign_message("after")
+    committee.stock(4, group_named("p256"))
+    more = await device.add_key(wallet, "p256")
+    assert more.curves == ("secp256k1", "ed25519", "p256")
+    await more.sign(message("new", more.public_key_on("p256").hex(), "frost-p256"))
 
 
 async def test_two_wallet_objects_and_many_signatures_at_once_follow_together(
