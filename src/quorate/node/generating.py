@@ -310,19 +310,23 @@ class Refill:
         self._standing.pace(1.0 if scarce else self._share)
         if not self._committee.is_member:
             return LOOK_SECONDS
-        pause = LOOK_SECONDS
-        for level in (*asked, *stock):
+        # Each of the two by itself: a batch that too few nodes have the library for never ends, and whoever
+        # asks for it must not keep the keys away that everybody needs.
+        return min(await self._begin_first(asked), await self._begin_first(stock))
+
+    async def _begin_first(self, levels: Sequence[Level]) -> float:
+        """Begin the first batch that is due, if none is under way; gives how long to wait for the next."""
+        for level in levels:
             if level.under_way:
                 break  # one curve after the other: the first batch is there sooner
             if not level.is_low:
                 continue
             due = self._due(level)
             if due > 0:
-                pause = min(pause, due)
-            else:
-                await self._begin(level)
+                return min(LOOK_SECONDS, due)
+            await self._begin(level)
             break
-        return pause
+        return LOOK_SECONDS
 
     async def _begin(self, level: Level) -> None:
         batch = self._batches.next(level)

@@ -280,3 +280,17 @@ def test_nodes_take_turns_in_beginning() -> None:
         turns = [turn(name, names, number) for name in names]
         assert sorted(turns) == [0, 1, 2]
         assert turns.index(0) == number % 3
+
+
+async def test_a_batch_that_never_ends_keeps_only_curves_without_stock_waiting(
+    committee: LocalCommittee,
+) -> None:
+    """What a device asks for, and too few nodes have the library for, must not end all generation."""
+    nodes = list(committee.nodes.values())
+    for node in nodes:
+        batch = node.batches.next(node.batches.level(ON_DEMAND[0]))
+        node.vault.pool.begin(ON_DEMAND[0], batch.number, batch.count, epoch=batch.epoch)
+        node.pool.offer(system_rng(32), Ask(ON_DEMAND[0]))
+    committee.link()
+    await until(lambda: all(stored(node, curve) == [1] for node in nodes for curve in CURVES))
+    assert all(not stored(node, ON_DEMAND[0]) for node in nodes)
