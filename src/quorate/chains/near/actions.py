@@ -256,11 +256,12 @@ def _read_add_key(reader: Reader) -> Action:
         return AddKey(key, nonce, None)
     allowance = reader.number(16) if reader.flag() else None
     # any text: the protocol does not ask that this be an account's name
-    receiver, count = reader.text(), reader.number(4)
+    receiver, count, size = reader.text(), reader.number(4), 0
     methods: list[str] = []
     for _ in range(count):
         methods.append(reader.text())
-        if sum(len(method.encode()) + 1 for method in methods) > MAX_METHOD_NAMES:
+        size += len(methods[-1].encode()) + 1  # summed up anew for each, empty names would take a second
+        if size > MAX_METHOD_NAMES:
             raise LimitExceeded(f"{reader.what}: more than {MAX_METHOD_NAMES} bytes of method names")
     return AddKey(key, nonce, CallPermission(allowance, receiver, tuple(methods)))
 

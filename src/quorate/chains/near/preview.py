@@ -307,7 +307,10 @@ def _show_relayed(sheet: Sheet, story: _Story, action: Delegate, label: str) -> 
         _show_action(aside, theirs, entry, f"{label}{index + 1}.")
     story.gas += theirs.gas
     # the network takes deposits from whoever submits, whoever receives them
-    story.value += sum(entry.deposit for entry in inner.actions if isinstance(entry, FunctionCall | Transfer))
+    deposits = [entry.deposit for entry in inner.actions if isinstance(entry, FunctionCall | Transfer)]
+    story.value += sum(deposits)
+    if any(deposits):
+        story.recipients.append(inner.receiver)
     ours = inner.sender == story.account
     if ours:
         sheet.risks |= aside.risks

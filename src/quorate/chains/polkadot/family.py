@@ -26,6 +26,7 @@ from quorate.chains.polkadot.networks import KNOWN, Network, network_of
 from quorate.chains.polkadot.preview import Page, show_content, show_extrinsic
 from quorate.chains.polkadot.ss58 import from_address, to_address
 from quorate.chains.sheet import Sheet
+from quorate.chains.solana.message import begins_like_transaction
 from quorate.encoding import Canonical, decode, encode
 from quorate.errors import Malformed, Refused
 
@@ -161,4 +162,13 @@ def _read_extrinsic(page: Page, extrinsic: Extrinsic) -> bytes:
     table = network.runtime(extrinsic.spec_version, extrinsic.transaction_version)
     call = None if table is None else calls.read(table, extrinsic.call)
     show_extrinsic(page, extrinsic, call)
-    return signed_bytes(extrinsic.payload(network))
+    payload = extrinsic.payload(network)
+    signed = signed_bytes(payload)
+    # An Ed25519 key signs a short payload as it is. A call that nobody understands may be the beginning of a
+    # message of Solana, with all that follows as data of its last instruction; the key's account there pays.
+    if extrinsic.scheme == "ed25519" and signed is payload and begins_like_transaction(signed):
+        raise Refused(
+            "the bytes to be signed begin like a transaction of Solana, where the same key has an account",
+            code="looks-like-transaction",
+        )
+    return signed

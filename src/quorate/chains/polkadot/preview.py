@@ -41,8 +41,8 @@ class Page:
 
 
 def show_extrinsic(page: Page, extrinsic: Extrinsic, call: Call | None) -> None:
-    """Fields: scheme, calls, recipients, amount, sends_all, bonded, tip, nonce, immortal, spec_version,
-    transaction_version, call_hash, call_length."""
+    """Fields: scheme, calls, recipients, amount, sends_all, bonded, payees, tip, nonce, immortal,
+    spec_version, transaction_version, call_hash, call_length."""
     sheet = page.sheet
     sheet.fields |= {
         "scheme": extrinsic.scheme,
@@ -51,6 +51,7 @@ def show_extrinsic(page: Page, extrinsic: Extrinsic, call: Call | None) -> None:
         "amount": 0,
         "sends_all": False,
         "bonded": 0,
+        "payees": (),
         "tip": extrinsic.tip,
         "nonce": extrinsic.nonce,
         "immortal": extrinsic.immortal,
@@ -103,6 +104,8 @@ def _show_call(page: Page, call: Call) -> None:
     sheet.fields["sends_all"] = any(each.name == "balances.transfer_all" for each in inner)
     bonds = ("staking.bond", "staking.bond_extra")
     sheet.fields["bonded"] = sum(each.arguments["amount"] for each in inner if each.name in bonds)
+    payees = (each.arguments.get("payee") for each in inner)
+    sheet.fields["payees"] = tuple(page.address(payee) for payee in payees if isinstance(payee, bytes))
     if call.name not in BATCHES:
         _SHOWN[call.name](page, call.arguments)
         return

@@ -51,7 +51,8 @@ class Solana(Family):
     def decode(self, payload: bytes, public_key: Any) -> Decoded:
         """See `Family.decode`. `Refused` codes: ``unknown-chain``, ``other-account``, ``not-a-signer``,
         ``unsupported-transaction``, ``unsupported-message``, and of bare messages ``not-text``,
-        ``could-be-digest``, ``transaction``. Raises `Unavailable` where solders is not installed."""
+        ``could-be-digest``, ``other-chain``, ``transaction``. Raises `Unavailable` where solders is not
+        installed."""
         request = Request.from_payload(payload)
         key = public_key_bytes(public_key)
         check_cluster(request.chain)

@@ -8,6 +8,7 @@ only where the bytes can be nothing else:
 
 - nothing that reads as a transaction's message of any version, strictly or with bytes behind it;
 - UTF-8 text without control characters other than tab and line breaks;
+- not ``<Bytes>...</Bytes>``, which is a message on Polkadot, signed by the same key in the same way;
 - not exactly 32 bytes. The same key may hold accounts on chains that sign 32-byte hashes (NEAR, Stellar,
   Sui), and a hash that happens to be printable takes an attacker about 2^46 attempts, which is affordable.
 """
@@ -27,6 +28,9 @@ MAX_MESSAGE_BYTES: Final = 65_535
 """Preamble and text together, in the longest format; the same for bare text."""
 
 DIGEST_LENGTH: Final = 32
+
+POLKADOT: Final = b"<Bytes>"
+POLKADOT_END: Final = b"</Bytes>"
 
 RESTRICTED_ASCII: Final = 0
 LIMITED_UTF8: Final = 1
@@ -140,6 +144,12 @@ def check_bare(data: bytes) -> None:
             "message: 32 bytes without a prefix may be the hash of a transaction on another chain that "
             "this key has an account on; use the off-chain message format",
             code="could-be-digest",
+        )
+    if data.startswith(POLKADOT) and data.endswith(POLKADOT_END):
+        raise Refused(
+            "message: this is how wallets of Polkadot write a message, and the same key may have an account "
+            "there; ask for it on that chain",
+            code="other-chain",
         )
     if begins_like_transaction(data):
         raise Refused(

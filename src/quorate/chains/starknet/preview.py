@@ -128,9 +128,7 @@ def _show_calls(sheet: Sheet, calls: tuple[Call, ...], sender: int) -> None:
         "contracts": tuple(address(call.contract) for call in calls),
         "recipients": _accounts(calls, "recipient"),
         "spenders": _accounts(calls, "spender"),
-        "amount": sum(
-            call.arguments["amount"] for call in calls if call.name == "transfer" and call.contract == STRK
-        ),
+        "amount": sum(call.arguments["amount"] for call in calls if _pays(call, sender)),
     }
     for number, call in enumerate(calls, 1):
         if len(calls) != 1:
@@ -138,6 +136,15 @@ def _show_calls(sheet: Sheet, calls: tuple[Call, ...], sender: int) -> None:
         _show_call(sheet, call, sender)
     if len(calls) != 1:
         sheet.title = f"{len(calls)} calls in one transaction on {sheet.chain.name}"
+
+
+def _pays(call: Call, sender: int) -> bool:
+    """Whether STRK of this account moves; who has approved itself takes them by `transfer_from` as well."""
+    return (
+        call.contract == STRK
+        and "recipient" in call.arguments
+        and call.arguments.get("owner", sender) == sender
+    )
 
 
 def _accounts(calls: tuple[Call, ...], name: str) -> tuple[str, ...]:

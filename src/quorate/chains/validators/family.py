@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
@@ -41,8 +42,8 @@ class Beacon(Family):
     def __init__(self, rows: Sequence[Chain] = ()) -> None:
         for row in rows:
             check_id(row.caip2)
-        versions = {network.chain.caip2: network.genesis_version for network in KNOWN}
-        added = (Network(row, versions.get(row.caip2, b"")) for row in rows)
+        known = {network.chain.caip2: network for network in KNOWN}
+        added = (replace(known[row.caip2], chain=row) if row.caip2 in known else Network(row) for row in rows)
         self._networks = {network.chain.caip2: network for network in (*KNOWN, *added)}
         self.chains = MappingProxyType({caip2: network.chain for caip2, network in self._networks.items()})
 
@@ -105,7 +106,9 @@ class Beacon(Family):
 def _check_network(sheet: Sheet, network: Network, message: Message) -> None:
     """Whether the signature will be of the network that the request names."""
     if not isinstance(message, Deposit):
-        if network_id(message.fork.genesis_validators_root) != network.chain.caip2:
+        root = message.fork.genesis_validators_root
+        # the id has half of it; with the other half made up, every duty would be that of a new validator
+        if network_id(root) != network.chain.caip2 or (network.root and root != network.root):
             raise Refused(
                 f"the message is for another network than {network.chain.caip2}", code="chain-mismatch"
             )

@@ -19,10 +19,11 @@ _ID: Final = re.compile(r"beacon:[0-9a-f]{32}")
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """A row, and the fork versions for which deposits and exits of that network are signed; empty where
-    unknown."""
+    """A row, the whole genesis validators root, and the fork versions for which deposits and exits of that
+    network are signed; empty where unknown."""
 
     chain: Chain
+    root: bytes = b""
     genesis_version: bytes = b""
     capella_version: bytes = b""
 
@@ -42,7 +43,7 @@ def check_id(caip2: str) -> None:
 
 def _known(root: str, genesis: str, capella: str, name: str) -> Network:
     row = Chain(network_id(bytes.fromhex(root)), name, "ETH", decimals=9)
-    return Network(row, bytes.fromhex(genesis), bytes.fromhex(capella))
+    return Network(row, bytes.fromhex(root), bytes.fromhex(genesis), bytes.fromhex(capella))
 
 
 # eth-clients: genesis validators root, GENESIS_ and CAPELLA_FORK_VERSION. Balances are counted in Gwei.

@@ -254,6 +254,7 @@ def test_the_preview_of_a_transfer_says_what_is_signed() -> None:
         "amount": 15 * 10**9,
         "sends_all": False,
         "bonded": 0,
+        "payees": (),
         "tip": 10**8,
         "nonce": 200,
         "immortal": False,
