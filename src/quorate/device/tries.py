@@ -49,7 +49,7 @@ class Tries:
 
         Raises `Abort`, `LocalError`.
         """
-        marks = _Marks(self._desk.network.quorums.liars)
+        marks = _Marks(self._desk.network.quorums.liars, paired)
         last: QuorateError | None = None
         for _ in range(MAX_TRIES):
             # Another signature of this moment may have followed the committee to its next epoch.
@@ -95,7 +95,7 @@ class Tries:
                 self._desk.reachable.failed(name)
         elif isinstance(error, Suspicion | Blame | Missing):
             marks.penalties.update(nodes)
-        elif DEVICE in error.parties and len(error.parties) == 2 and nodes:
+        elif DEVICE in error.parties and len(error.parties) == 2 and marks.may_renew(nodes):
             # The two ends hold different OT setups (step 2.2): make a fresh one.
             await self._renew(nodes[0], marks.penalties)
         else:
@@ -155,8 +155,19 @@ class _Marks:
     """What the tries of one signature have shown of the nodes."""
 
     liars: int
+    paired: bool
     penalties: Counter[str] = field(default_factory=Counter)
     refused: dict[str, set[str]] = field(default_factory=dict)
+    renewed: set[str] = field(default_factory=set)
+
+    def may_renew(self, nodes: list[str]) -> bool:
+        """Whether a fresh OT setup with this node may be what is missing: there is one, and it is not fresh.
+
+        Else a node that says it differs, every time, would stay in every set until the tries are over.
+        """
+        may = self.paired and not self.renewed.issuperset(nodes)
+        self.renewed.update(nodes)
+        return may
 
     def is_settled(self, error: Refused) -> bool:
         """Whether this refusal is final: our own, or said by more nodes than may lie."""
