@@ -8,6 +8,7 @@ import copy
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from hashlib import sha256
 from threading import Barrier
 from typing import Any
 
@@ -18,6 +19,7 @@ from tests.support.signing import KEY_ID
 
 from quorate.errors import AlreadyUsed, Blame, LocalError, Malformed, ProofRejected
 from quorate.groups import ED25519, Group, Point, group_named
+from quorate.schemes.ecdsa.signature import normalised
 from quorate.schemes.faults import Disagreement
 from quorate.schemes.registry import scheme_named
 from quorate.schemes.schnorr import PREPARE, Commitments, ReadyNonces, Request, Share, answer, prepare
@@ -201,6 +203,24 @@ def test_a_signature_of_one_scheme_is_none_of_another_with_the_same_key() -> Non
         for signature in signatures:
             with pytest.raises(ProofRejected):
                 scheme_named(name).verify(key.public_key, message, signature)
+
+
+def test_a_schnorr_signature_makes_an_ecdsa_signature_only_of_a_digest_that_nobody_chose() -> None:
+    """R = z G - c X has the form of an ECDSA nonce point, so s = -r/c fits the digest -z r/c. Any a G + b X
+    does the same, without a signature: the digest comes out at the end, and is no hash of anything."""
+    key = table(OF_PAIR, PAIR, "frost-secp256k1")
+    group, suite, ecdsa = key.group, key.suite, scheme_named("ecdsa")
+    made = key.signing("device").values["device"]
+    nonce, z = group.point_from_bytes(made[:33]), group.scalar_from_bytes(made[33:])
+    pairs = [(z, -suite.challenge(nonce, key.public_key, MESSAGE)), (group.scalar(3), group.scalar(5))]
+    for a, b in pairs:
+        point = group.generator.multiply(a) + key.public_key.multiply(b)
+        r = group.scalar(group.x_coordinate(point))
+        s = r * b.inverse()
+        forged = normalised(point, s).to_bytes()
+        ecdsa.verify(key.public_key, (a * s).to_bytes(), forged)
+        with pytest.raises(ProofRejected):
+            ecdsa.verify(key.public_key, sha256(MESSAGE).digest(), forged)
 
 
 # --- keys that belong elsewhere -----------------------------------------------------------------------------
