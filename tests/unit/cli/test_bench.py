@@ -89,7 +89,7 @@ def test_every_promised_case_is_there() -> None:
         assert {f"schnorr/{what}", f"schnorr/{what}-online"} <= names
     assert "bls/2-of-3" in names
     assert {"wallet/create", "sign/processes-cold", "sign/processes-refill"} <= names
-    assert {"pool/assign", "register/write", "register/read"} <= names
+    assert {"sign/processes-ed25519", "pool/assign", "register/write", "register/read"} <= names
     for curve in ("secp256k1", "ed25519"):
         for committee in BARS:
             assert f"dkg/{curve}/{committee}/1000-keys" in names
