@@ -6,8 +6,9 @@ What the table of docs/protocols/ecdsa.md promises, check by check, is tested in
 from typing import Any
 
 import pytest
+from tests.support.signing import table
 
-from quorate.errors import Malformed, ProofRejected
+from quorate.errors import LocalError, Malformed, ProofRejected
 from quorate.groups import ED25519, SECP256K1, Group, Point, group_named
 from quorate.groups.integers import fastest, lucas_v
 from quorate.groups.p256 import P256, P256Group
@@ -153,3 +154,20 @@ def test_sums_and_products_are_right_where_formulas_have_exceptions(kind: Any, i
                 group.combination([point] * 6 + [group.identity], [k, k, k, -k, -k, 0, 5]),
             ]
             assert all(value == wanted and value.is_identity == wanted.is_identity for value in found), k
+
+
+# --- digests ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("length", [31, 33, 64])
+@pytest.mark.parametrize("group", [SECP256K1, P256, STARK], ids=lambda group: group.name)
+def test_a_digest_of_another_length_is_refused_and_makes_nobody_a_suspect(group: Group, length: int) -> None:
+    """All signers would compute alike, and the verifier refuse: with two signers, a `Suspicion` of both."""
+    result = table("2 of (1 of (n1), device)", ("n1", "device"), group).signing(
+        "device", digest=b"\x01" * length
+    )
+    assert set(result.errors) == {"n1", "device"}
+    for error in result.errors.values():
+        assert isinstance(error, LocalError)
+        assert "a digest has 32 bytes" in str(error)
+    assert not [event for event in result.trace if "→" in str(event)]

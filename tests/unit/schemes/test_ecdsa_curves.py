@@ -190,7 +190,7 @@ def test_hashes_become_scalars_by_wide_reduction(curve: Group) -> None:
 # Starknet's ranges
 
 
-@pytest.mark.parametrize("digest", [bytes(32), MAX_ELEMENT.to_bytes(32, "big"), b"\xff" * 32, bytes(31)])
+@pytest.mark.parametrize("digest", [bytes(32), MAX_ELEMENT.to_bytes(32, "big"), b"\xff" * 32])
 def test_a_digest_beyond_starknets_range_is_refused_before_a_word_is_said(digest: bytes) -> None:
     key = table(*TWO, STARK)
     result = key.signing("device", digest=digest)

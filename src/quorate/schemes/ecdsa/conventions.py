@@ -56,9 +56,12 @@ def convention(group: Group) -> Convention:
 
 def hash_scalar(group: Group, digest: bytes) -> Scalar:
     """The digest as the scalar that is signed. Raises `LocalError` for one that verifiers refuse."""
+    if len(digest) != DIGEST_BYTES:
+        # no verifier below takes one, and the final verification would then suspect whoever else signed
+        raise LocalError(f"a digest has {DIGEST_BYTES} bytes, not {len(digest)}")
     value, bound = int.from_bytes(digest, "big"), convention(group).bound
     if bound:
-        if len(digest) != DIGEST_BYTES or not 0 < value < bound:
+        if not 0 < value < bound:
             raise LocalError(f"on {group.name} a digest is a number from 1 to 2^{bound.bit_length() - 1} - 1")
         return group.scalar(value)
     return group.scalar(value >> max(0, 8 * len(digest) - group.order.bit_length()))
