@@ -28,6 +28,7 @@ from quorate.schemes.schnorr.frost import Nonces
 from quorate.schemes.schnorr.online import message_hash
 from quorate.schemes.schnorr.prepared import Prepared
 from quorate.schemes.tweak import Tweak
+from quorate.secret import Secret
 from quorate.session import Party, Slot, tag_of
 from quorate.session.evidence import Finding, Offence
 from quorate.testing import Cheat, Mutation, Recorder, Simulation, Tamper
@@ -137,6 +138,17 @@ def test_two_threads_with_two_requests_get_one_share() -> None:
         with ThreadPoolExecutor(4) as pool:
             shares = [share for share in pool.map(race, range(4)) if share is not None]
         assert len(shares) == 1
+
+
+@pytest.mark.parametrize("fields", [("hiding", "binding"), ("hiding",), ("binding",)])
+def test_nonces_wiped_with_zeros_are_no_nonces(fields: tuple[str, ...]) -> None:
+    """A share made with zeros is the part times a public number. BIP 445 refuses them for the same reason."""
+    made = table(OF_PAIR, PAIR).prepared()["n1"]
+    zero = Secret(ED25519.scalar(0))
+    wiped = replace(made, nonces=replace(made.nonces, **dict.fromkeys(fields, zero)))
+    assert Prepared.from_bytes(made.to_bytes()).id == made.id
+    with pytest.raises(Malformed, match="wiped"):
+        Prepared.from_bytes(wiped.to_bytes())
 
 
 def test_a_generator_that_repeats_itself_gives_other_nonces_in_another_session() -> None:

@@ -213,14 +213,15 @@ def test_aggregates_are_those_of_the_draft(case: dict[str, Any]) -> None:
 
 
 def test_commitments_that_cancel_each_other_are_signed_with_the_generator_as_in_the_draft() -> None:
-    # sign_verify test 6
+    # sign_verify test 6: signer 0 of all three
+    ids, message = [0, 1, 2], hexed(DRAFT["sign"][0]["message"])
     nonces = [*DRAFT["pubnonces"][:2], DRAFT["cancelling_pubnonce"]]
-    message = hexed(DRAFT["sign"][0]["message"])
-    made = Package.of(SUITE, point(DRAFT["thresh_pk"]), NONE, message, rows([0, 1, 2], nonces))
+    made = Package.of(SUITE, point(DRAFT["thresh_pk"]), NONE, message, rows(ids, nonces))
     assert made.nonce == SECP256K1.generator
     assert not made.negated
-    share = made.share(1, nonces_of(0), part(0, [0, 1, 2]))
-    assert share.to_bytes().hex() == "70e450af543413ad3f1c3595b843ec8d7a9ed4693c86756deef7eb1d0461f7c1"
+    share = made.share(1, nonces_of(0), part(0, ids))
+    assert share.to_bytes().hex() == DRAFT["cancelling_share"]
+    made.check(1, SECP256K1.generator.multiply(part(0, ids)), share)
 
 
 def test_a_tweak_that_leaves_no_key_is_refused() -> None:

@@ -122,6 +122,9 @@ class Prepared:
             tuple(Commitment(place, *row) for place, row in enumerate(rows, start=1)),
         )
         hiding, binding = (group.scalar_from_bytes(value) for value in (stored.hiding, stored.binding))
+        if hiding.is_zero or binding.is_zero:
+            # what is left of nonces that somebody wiped: a share made with them would be c times the part
+            raise Malformed("prepared nonces: wiped")
         return cls(public, Nonces(Secret(hiding), Secret(binding)))
 
 
