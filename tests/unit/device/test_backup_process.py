@@ -1,18 +1,20 @@
 """The backup's seat: what it takes part in, and what it refuses."""
 
+import asyncio
 from pathlib import Path
 
 import msgspec
 import pytest
 
 from quorate.account.presets import DEVICE
-from quorate.device.backup.process import BackupService, Task
+from quorate.device.backup.process import BackupService, Task, take_seats
 from quorate.encoding import encode
 from quorate.entropy import system_rng
 from quorate.errors import Refused
 from quorate.session import NONCE_BYTES, KeyPair, SessionSpec, roster_digest
 from quorate.sharing.change import Change, Target
-from quorate.transport.frames import Begin, Propose
+from quorate.transport.channel import MemoryChannel
+from quorate.transport.frames import Begin, Nonce, Propose
 
 PEOPLE = {name: KeyPair.generate(system_rng) for name in (DEVICE, "node1", "node2", "node3")}
 NODES = tuple((name, PEOPLE[name].public.to_bytes()) for name in ("node1", "node2", "node3"))
@@ -161,3 +163,16 @@ def test_what_is_told_to_a_process_never_stands_in_its_arguments(task: Task) -> 
     start = source[source.index("create_subprocess_exec") :]
     assert "password" not in start[: start.index(")")]
     assert "env=" not in start[: start.index(")")]
+
+
+@pytest.mark.parametrize("proposed", [False, True])
+async def test_it_ends_when_the_device_hangs_up_between_two_sessions_and_within_one(
+    service: BackupService, proposed: bool
+) -> None:
+    near, far = MemoryChannel.pair()
+    serving = asyncio.create_task(take_seats(far, service, asyncio.to_thread))
+    if proposed:
+        await near.send(Propose(DEVICE, b"", proposal(service, change(service))))
+        assert isinstance(await near.receive(), Nonce)
+    await near.close()
+    await asyncio.wait_for(serving, 2.0)

@@ -191,7 +191,10 @@ async def take_seats(channel: Channel, service: BackupService, worker: Worker) -
             return
         # What else comes belongs to a session that is over: late envelopes, or that it failed elsewhere.
         if isinstance(frame, Propose):
-            await host(_Proposed(channel, frame), service, worker)
+            line = _Proposed(channel, frame)
+            await host(line, service, worker)
+            if line.closed:
+                return  # in the middle of a session, which has noticed, and says so to nobody any more
 
 
 class _Proposed:
@@ -200,13 +203,20 @@ class _Proposed:
     def __init__(self, channel: Channel, first: Frame) -> None:
         self._channel = channel
         self._first: Frame | None = first
+        self.closed = False
 
     async def send(self, frame: Frame) -> None:
         await self._channel.send(frame)
 
     async def receive(self) -> Frame:
         first, self._first = self._first, None
-        return await self._channel.receive() if first is None else first
+        if first is not None:
+            return first
+        try:
+            return await self._channel.receive()
+        except ChannelClosed:
+            self.closed = True
+            raise
 
     async def close(self) -> None:
         await self._channel.close()
