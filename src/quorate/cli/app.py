@@ -9,6 +9,7 @@ import typer
 
 from quorate.cli.account_commands import add_accounts
 from quorate.cli.change_commands import committee_app
+from quorate.cli.duty_commands import duty_bounds
 from quorate.cli.node_commands import node_app
 from quorate.cli.sign_chains import add_chains
 from quorate.cli.sign_commands import sign_app
@@ -31,6 +32,7 @@ app.add_typer(wallet_app)
 app.add_typer(sign_app)
 add_chains(sign_app)
 add_accounts(wallet_app)
+wallet_app.command("duty-bounds")(duty_bounds)
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 

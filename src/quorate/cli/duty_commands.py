@@ -1,4 +1,5 @@
-"""`quorate node duties`: what a stopped node knows of its validators' duties, carried out and in.
+"""`quorate node duties`: what a stopped node knows of its validators' duties, carried out and in. And
+`quorate wallet duty-bounds`, for what the device remembers itself.
 
 The file is EIP-3076's, which every validator client reads and writes. A network is named by its genesis
 validators root, as in that file.
@@ -6,6 +7,7 @@ validators root, as in that file.
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Annotated
 
@@ -22,6 +24,9 @@ duties_app = typer.Typer(
 )
 
 Network = Annotated[str, typer.Option(help="The genesis validators root: 0x and 64 digits.")]
+Slot = Annotated[int, typer.Option(help="No block at or before this slot.", min=0)]
+Epoch = Annotated[int, typer.Option(help="No vote from before this epoch or to it.", min=0)]
+Which = Annotated[str | None, typer.Option("--wallet", help="Address or label; needed if there are several.")]
 
 
 @duties_app.command("export")
@@ -68,8 +73,8 @@ def bounds(
     config: Config,
     network: Network,
     validator: Annotated[str, typer.Option(help="Its public key: 0x and 96 digits.")],
-    slot: Annotated[int, typer.Option(help="No block at or before this slot.", min=0)],
-    epoch: Annotated[int, typer.Option(help="No vote from before this epoch or to it.", min=0)],
+    slot: Slot,
+    epoch: Epoch,
     as_json: Json = False,
 ) -> None:
     """Let a validator sign after the present slot and epoch only; ends the freeze after a restore."""
@@ -81,6 +86,26 @@ def bounds(
         vault.duties.set_bounds(key, root, Bounds(slot, epoch, epoch))
     said = "it signs again, for what comes after" if frozen else "it signs for what comes after"
     Terminal(as_json).result({"was_frozen": frozen}, said)
+
+
+def duty_bounds(
+    network: Network, slot: Slot, epoch: Epoch, wallet: Which = None, as_json: Json = False
+) -> None:
+    """Let a wallet's validator sign after the present slot and epoch only.
+
+    As far as this device is asked. Needed after it was restored from an older copy, and for a validator that
+    has signed elsewhere.
+    """
+    asyncio.run(_bound(Terminal(as_json), wallet, octets(network, 32, "the network"), slot, epoch))
+
+
+async def _bound(terminal: Terminal, which: str | None, network: bytes, slot: int, epoch: int) -> None:
+    from quorate.device import Device
+
+    with terminal.progress("reading the wallet"):
+        async with Device.open() as device:
+            await (await device.wallet(which)).set_duty_bounds(network, slot, epoch)
+    terminal.result({"slot": slot, "epoch": epoch}, "it signs for what comes after")
 
 
 def octets(text: str, length: int, what: str) -> bytes:

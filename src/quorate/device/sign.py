@@ -63,6 +63,10 @@ class SigningRoom:
 
         Raises `Abort`, `LocalError`.
         """
+        if (asked := reading.decoded.duty) is not None:
+            # Two quorums of nodes may share none. This device is in both, and all that an honest one needs.
+            duties = self._desk.vault.duties
+            await self._desk.worker(duties.permit, asked.validator, asked.network, asked.duty)
         return [await self._sign(reading, index) for index in range(len(reading.digests))]
 
     async def prepare(self, count: int, scheme: Scheme) -> int:

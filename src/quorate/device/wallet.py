@@ -24,12 +24,14 @@ from quorate.device.shelf import Entry, Shelf, WalletState
 from quorate.device.sign import SigningRoom
 from quorate.errors import LocalError, Refused, Unavailable
 from quorate.schemes.registry import scheme_named
+from quorate.vault.slashing import Bounds
 
 if TYPE_CHECKING:
     from quorate.chains.ethereum.account import QuorateAccount
 
 ETHEREUM: Final = "eip155:1"
 ETHEREUM_CURVE: Final = "secp256k1"
+VALIDATOR_CURVE: Final = "bls12381g1"
 
 OTHER_KEY: Final = frozenset({"other-account", "other-curve"})
 """The codes with which a family refuses a payload that is for another key than the one it was shown."""
@@ -230,6 +232,17 @@ class Wallet:
 
         key = self.public_key_at(ETHEREUM_CURVE, path)
         return QuorateAccount(key, self._sign_from_thread, chain=chain, chains=self._chains, path=path)
+
+    async def set_duty_bounds(self, network: bytes, slot: int, epoch: int) -> None:
+        """Let this wallet's validator sign only after a slot and an epoch, as far as this device is asked.
+
+        `network` is the 32-byte genesis validators root. For a validator that has signed somewhere else
+        before, and after this device's database was restored, when the validator stands still until somebody
+        gives numbers behind all that was signed: the present ones are. Bounds never fall.
+        """
+        key = self._room(VALIDATOR_CURVE).record.public_key
+        bounds = Bounds(slot, epoch, epoch)
+        await self._desk.worker(self._desk.vault.duties.set_bounds, key, network, bounds)
 
     def show(self) -> Facts:
         """Facts about the wallet."""

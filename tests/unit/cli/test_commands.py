@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Self
 
 import pytest
 
@@ -194,3 +195,31 @@ def test_explanations_name_every_kind_of_message_and_tell_rounds_together() -> N
     assert "node1, node2 → device" in told
     assert "2 envelopes, 600 bytes" in told
     assert "it is sent to nobody" in told
+
+
+def test_bounds_of_a_validators_duties_reach_the_wallet(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given: list[object] = []
+
+    class Wallets:
+        async def __aenter__(self) -> Self:
+            return self
+
+        async def __aexit__(self, *_: object) -> None:
+            return None
+
+        async def wallet(self, which: str | None) -> Self:
+            given.append(which)
+            return self
+
+        async def set_duty_bounds(self, *bounds: object) -> None:
+            given.extend(bounds)
+
+    monkeypatch.setattr("quorate.device.Device.open", Wallets)
+    command = ["wallet", "duty-bounds", "--slot", "7", "--epoch", "3", "--json", "--network"]
+    assert failures.run([*command, "0x" + "ab" * 32]) == 0
+    assert given == [None, b"\xab" * 32, 7, 3]
+    assert json.loads(capsys.readouterr().out) == {"slot": 7, "epoch": 3}
+    assert failures.run([*command, "0xab"]) != 0
+    assert "64 hexadecimal digits" in "".join(capsys.readouterr())
