@@ -39,11 +39,12 @@ from quorate.chains.solana.programs import SYSTEM
 from quorate.chains.starknet import requests as starknet
 from quorate.chains.starknet.felts import address
 from quorate.chains.starknet.preview import STRK
+from quorate.chains.starknet.transaction import MAX_OLD_CALLDATA, InvokeV1
 from quorate.chains.validators.messages import BlockHeader, Fork
 from quorate.chains.validators.networks import KNOWN as BEACONS
 from quorate.chains.validators.requests import to_payload
-from quorate.encoding import base58
-from quorate.errors import Refused
+from quorate.encoding import base58, encode
+from quorate.errors import Malformed, Refused
 from quorate.groups import group_named
 
 OTHER = Chain("polkadot:" + "ab" * 16, "Another", "ANY", 10)
@@ -193,6 +194,18 @@ def test_a_duty_belongs_to_the_whole_root_of_a_known_network(rows: tuple[Chain, 
 
 
 # --- time -------------------------------------------------------------------------------------------------
+
+
+def test_an_old_invocation_is_short_because_its_hash_is_slow() -> None:
+    def asked(felts: int) -> bytes:
+        body = encode(InvokeV1(OWN, 7, 10**15, (bytes(32),) * felts))
+        return Request(1, MAIN, starknet_account(), "invoke-v1", body).to_payload()
+
+    before = time.process_time()
+    CHAINS.decode(asked(MAX_OLD_CALLDATA), STARK_KEY)
+    assert time.process_time() - before < 1
+    with pytest.raises(Malformed):
+        CHAINS.decode(asked(MAX_OLD_CALLDATA + 1), STARK_KEY)
 
 
 def test_names_of_methods_are_not_counted_anew_for_each() -> None:

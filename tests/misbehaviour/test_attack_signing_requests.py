@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -9,15 +10,19 @@ import pytest
 from tests.support.local_device import local_device
 
 from quorate.chains.chain import Request
+from quorate.chains.reading import MAX_DIGESTS, Numbered, numbered
 from quorate.chains.validators.messages import BlockHeader, Fork
 from quorate.chains.validators.networks import network_id
 from quorate.device import Device
+from quorate.device.gather import gather_signers
 from quorate.device.wallet import Wallet
 from quorate.encoding import encode
-from quorate.errors import Refused
+from quorate.errors import Abort, Refused
 from quorate.groups import group_named
+from quorate.session import Party
 from quorate.testing.committee import LocalCommittee
 from quorate.vault.duties import freeze_all
+from quorate.vault.slashing import History
 
 ROOT = bytes.fromhex("4b363db94e286120d76eb905340fdd4e54bfe9f06bf33ff6cf5ad27f511bfe95")
 CHAIN = network_id(ROOT)
@@ -78,3 +83,36 @@ async def test_a_restored_device_signs_for_its_validator_after_given_bounds_only
         await wallet.sign(block(wallet, 2, slot=9))
     assert (error.value.code, error.value.reported_by) == ("below-bound", "")
     await wallet.sign(block(wallet, 2, slot=10))
+
+
+async def test_a_node_signs_no_digest_that_the_request_does_not_have(
+    device: Device, committee: LocalCommittee
+) -> None:
+    wallet = await device.create_wallet("server", keys=["bls12381g1"])
+    payload = block(wallet, 1)
+    room, reading = wallet._read(payload)
+    scheme = reading.scheme(0)
+    nested = encode(Numbered(encode(Numbered(payload, 1)), 1))
+    odd = (numbered(payload, 1), numbered(payload, MAX_DIGESTS - 1), nested, payload + b"\0", b"")
+    for data in odd:
+        channels = await gather_signers(device.desk, room.record, Counter(), paired=False)
+        signers = tuple(sorted((*channels, "device")))
+        with pytest.raises(Abort) as error:
+            await room._run(
+                room.record,
+                channels,
+                signers,
+                scheme.declaration,
+                scheme.suite(room.record.group),
+                data,
+                no_protocol,
+            )
+        device.desk.release(channels)
+        assert error.value.reported_by in committee.names
+    for name in committee.names:
+        assert committee.nodes[name].vault.duties.history(reading.decoded.public_key, ROOT) == History()
+    assert len((await wallet.sign(payload)).raw) == 96
+
+
+async def no_protocol(party: Party) -> None:
+    raise AssertionError("no node agrees to this")

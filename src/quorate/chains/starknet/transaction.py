@@ -24,6 +24,10 @@ from quorate.encoding import Canonical
 MAX_CALLDATA: Final = 3_000
 """Felts of an invocation's calldata, which fill most of a payload. Starknet itself allows 5,000."""
 
+MAX_OLD_CALLDATA: Final = 512
+"""The same of version 1, whose hash takes a third of a millisecond of every signer's time for each felt. The
+calls that anybody reads take a few dozen."""
+
 MAX_WORD: Final = (1 << 63) - 1
 """Nonces, tips and amounts of gas; the protocol has 64 bits for the latter two."""
 
@@ -38,6 +42,7 @@ _L1_DATA: Final = short_string("L1_DATA")
 Word: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=MAX_WORD)]
 Price: TypeAlias = Annotated[bytes, msgspec.Meta(min_length=PRICE_BYTES, max_length=PRICE_BYTES)]
 Calldata: TypeAlias = Annotated[tuple[Felt, ...], msgspec.Meta(max_length=MAX_CALLDATA)]
+OldCalldata: TypeAlias = Annotated[tuple[Felt, ...], msgspec.Meta(max_length=MAX_OLD_CALLDATA)]
 
 
 class Bound(Canonical):
@@ -115,7 +120,7 @@ class InvokeV1(Canonical):
     deployment: Deployment
     nonce: Word
     max_fee: Word
-    calldata: Calldata
+    calldata: OldCalldata
 
     def hash(self, chain: int) -> int:
         """The transaction's hash, which is signed."""
