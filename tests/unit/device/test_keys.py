@@ -15,6 +15,7 @@ from quorate.device.shelf import WalletState
 from quorate.device.wallet import Wallet
 from quorate.entropy import system_rng
 from quorate.errors import LocalError, Missing, Unavailable
+from quorate.groups import group_named
 from quorate.groups.ed25519 import ED25519
 from quorate.sharing.keyshare import KeyShare
 from quorate.testing.committee import LocalCommittee
@@ -142,9 +143,11 @@ async def test_where_the_second_key_fails_nothing_is_kept_and_the_file_is_as_bef
     assert device.shelf.all() == []
     wallet = await device.create_wallet("personal", Backup.to(file, PASSWORD))
     before = file.read_bytes()
+    committee.stock(8, group_named("p256"))
     with pytest.raises(Missing):
-        await device.add_key(wallet, "ed25519", password=PASSWORD)
-    assert file.read_bytes() == before
+        await device.add_key(wallet, "p256", "ed25519", password=PASSWORD)
+    assert file.read_bytes() == before, "it had the share of the first added key in between"
+    assert [entry.record.curve for entry in device.shelf.all()] == ["secp256k1"]
 
 
 async def test_a_key_that_is_not_live_yet_leaves_the_wallet_as_it_was(
