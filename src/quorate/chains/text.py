@@ -22,6 +22,9 @@ MAX_MARKS: Final = 2
 _STRING: Final = re.compile(r'"(?:[^"\\]|\\.)*+\\?(?:"|\Z)', re.DOTALL)
 _BRACKET: Final = re.compile(r"[][{}]")
 
+_SELECTOR: Final = re.compile("[\u180b-\u180d\u180f\ufe00-\ufe0f\U000e0100-\U000e01ef]")
+"""Marks that only choose how the letter before them looks. Two on each letter hide any text in another."""
+
 _BLANK: Final = frozenset("\u115f\u1160\u2800\u3164\uffa0\u034f\u17b4\u17b5")
 """Letters, symbols and marks that show as nothing, though Unicode does not file them as spaces."""
 
@@ -74,4 +77,4 @@ def _visible(character: str, category: str) -> bool:
     if character == " ":
         return True
     # C*: control, format (direction, zero-width), surrogate, private, unassigned; Z*: other spaces and breaks
-    return category[0] not in "CZ" and character not in _BLANK and not "\ufe00" <= character <= "\ufe0f"
+    return category[0] not in "CZ" and character not in _BLANK and not _SELECTOR.match(character)

@@ -23,6 +23,8 @@ from quorate.chains.text import MAX_TEXT, decimal, nested_deeper, plain
         ("e\u0301\u0301\u0301\u0301", "e\u0301\u0301\\u{301}\\u{301}"),
         ("\ud800", "\\u{d800}"),
         ("line\u2028break", "line\\u{2028}break"),
+        ("a\ufe0fb\U000e0101\U000e01ef", "a\\u{fe0f}b\\u{e0101}\\u{e01ef}"),
+        ("\u1820\u180b\u180f", "\u1820\\u{180b}\\u{180f}"),
     ],
 )
 def test_what_hides_or_reorders_is_spelled_out(text: str, shown: str) -> None:
