@@ -35,6 +35,7 @@ from quorate.chains.polkadot.networks import KNOWN
 from quorate.chains.polkadot.scale import compact
 from quorate.chains.solana import requests as solana
 from quorate.chains.solana.message import Instruction, Message, parse
+from quorate.chains.solana.offchain import PREFIX, parse_off_chain
 from quorate.chains.solana.programs import SYSTEM
 from quorate.chains.starknet import requests as starknet
 from quorate.chains.starknet.felts import address
@@ -104,6 +105,37 @@ def test_the_same_call_by_another_kind_of_key_or_hashed_is_only_unknown() -> Non
     point = group_named("ristretto255").generator
     payload = polkadot.extrinsic(sr25519, CHAINS.address(DOT.chain.caip2, point), DOT.chain.caip2)
     assert CHAINS.decode(payload, point).fields["calls"] == ()
+
+
+def test_an_unknown_call_on_polkadot_is_no_message_of_solana_either() -> None:
+    """All that the extrinsic adds stands among the signers; the text is the end of a block's hash."""
+    text = b"I owe you a million"
+    block = bytes(30 - len(text)) + len(text).to_bytes(2, "little") + text
+
+    def calling_as(call: bytes) -> Extrinsic:
+        return Extrinsic("ed25519", call, b"\x15\0", 0, 0, 1, 1, DOT.genesis, block, None)
+
+    between = len(calling_as(b"\0\0").payload(DOT)) - 2 - 2 - len(text)
+    filler = -between % 32
+    head = PREFIX + bytes(1 + 32 + 1) + bytes([1 + (between + filler) // 32])
+    extrinsic = calling_as(head + KEY + bytes(filler))
+    signed = signed_bytes(extrinsic.payload(DOT))
+    message = parse_off_chain(signed)
+    assert (message.text, KEY in message.signers) == (text.decode(), True)
+    payload = polkadot.extrinsic(extrinsic, CHAINS.address(DOT.chain.caip2, KEY), DOT.chain.caip2)
+    with pytest.raises(Refused) as error:
+        CHAINS.decode(payload, KEY)
+    assert error.value.code == "looks-like-message"
+
+
+@pytest.mark.parametrize("begins", [b"<Bytes>", b"\xffquorate message, version 1\n"])
+def test_an_unknown_call_on_polkadot_is_no_beginning_of_a_message(begins: bytes) -> None:
+    payload = polkadot.extrinsic(
+        calling(begins, DOT.genesis), CHAINS.address(DOT.chain.caip2, KEY), DOT.chain.caip2
+    )
+    with pytest.raises(Refused) as error:
+        CHAINS.decode(payload, KEY)
+    assert error.value.code == "looks-like-message"
 
 
 def test_a_bare_text_on_solana_is_no_message_of_polkadot() -> None:

@@ -18,6 +18,7 @@ from quorate.chains.chain import (
     Signed,
     unknown_chain,
 )
+from quorate.chains.messages import PREFIX as TEXT_PREFIX
 from quorate.chains.polkadot import calls
 from quorate.chains.polkadot.blake2 import blake2b_256
 from quorate.chains.polkadot.extrinsic import Extrinsic, SchemeName, parse, signed_bytes
@@ -27,6 +28,7 @@ from quorate.chains.polkadot.preview import Page, show_content, show_extrinsic
 from quorate.chains.polkadot.ss58 import from_address, to_address
 from quorate.chains.sheet import Sheet
 from quorate.chains.solana.message import begins_like_transaction
+from quorate.chains.solana.offchain import PREFIX as SOLANA_PREFIX
 from quorate.encoding import Canonical, decode, encode
 from quorate.errors import Malformed, Refused
 
@@ -36,6 +38,10 @@ MESSAGE: Final = "message"
 OPEN: Final = b"<Bytes>"
 CLOSE: Final = b"</Bytes>"
 """What wallets put around a message, so that it is no extrinsic (polkadot-js, ``u8aWrapBytes``)."""
+
+_MESSAGES: Final = (OPEN, SOLANA_PREFIX, TEXT_PREFIX)
+"""How messages begin that Ed25519 and sr25519 keys sign as they are. Behind an unknown call of that name, all
+that an extrinsic adds may be part of one: its last 32 bytes are whatever the request says."""
 
 
 class Message(Canonical):
@@ -74,7 +80,7 @@ class Polkadot(Family):
 
     def decode(self, payload: bytes, public_key: Any) -> Decoded:
         """See `Family.decode`. `Refused` codes: ``unknown-chain``, ``other-account``, ``other-curve``,
-        ``chain-mismatch``, ``looks-like-transaction``."""
+        ``chain-mismatch``, ``looks-like-transaction``, ``looks-like-message``."""
         request = Request.from_payload(payload)
         network = self._network(request.chain)
         account = _account(request, network, account_of(public_key))
@@ -170,5 +176,10 @@ def _read_extrinsic(page: Page, extrinsic: Extrinsic) -> bytes:
         raise Refused(
             "the bytes to be signed begin like a transaction of Solana, where the same key has an account",
             code="looks-like-transaction",
+        )
+    if extrinsic.scheme != "ecdsa" and signed.startswith(_MESSAGES):
+        raise Refused(
+            "the bytes to be signed begin like a message; ask for the message itself",
+            code="looks-like-message",
         )
     return signed
