@@ -96,8 +96,10 @@ def _starknet(data: bytes, place: Place) -> bytes:
     from quorate.chains.starknet.account import deployment_of
     from quorate.chains.starknet.family import DEFAULT_CLASS
 
-    deployment = deployment_of(place.key, DEFAULT_CLASS)
-    return requests.from_rpc(document(data), deployment, place.chain, place.path)
+    fields = document(data)
+    if "primaryType" in fields:
+        return requests.typed_data(fields, deployment_of(place.key, DEFAULT_CLASS), "", place.path)
+    return requests.from_rpc(fields, requests.deployment_for(fields, place.key), place.chain, place.path)
 
 
 def _near(data: bytes, place: Place) -> bytes:
@@ -175,8 +177,8 @@ WAYS: Final = (
     Way(
         "starknet",
         "starknet",
-        "Sign a transaction for Starknet.",
-        "A transaction in JSON as JSON-RPC has it, without its signature.",
+        "Sign a transaction or typed data for Starknet.",
+        "A transaction in JSON as JSON-RPC has it, without its signature; or typed data (SNIP-12).",
         _starknet,
         None,
     ),
