@@ -1,82 +1,46 @@
-"""The family: published extrinsics byte for byte, other people's verifiers, and every refusal."""
+"""The family: published extrinsics byte for byte, other people's verifiers, and accounts."""
 
-from dataclasses import replace
 from typing import Any
 
-import msgspec
 import pytest
-from btclib_secp256k1 import keys, recovery
-from hypothesis import given, settings
+from btclib_secp256k1 import recovery
+from hypothesis import given
 from hypothesis import strategies as st
-from nacl.signing import SigningKey
+from tests.support.polkadot import (
+    BLOCK,
+    CHAINS,
+    EC_KEY,
+    ED_KEY,
+    HUB,
+    KUSAMA,
+    POLKADOT,
+    WESTEND,
+    WESTEND_HUB,
+    decoded,
+    replace_scheme,
+    sign,
+    transfer,
+)
 
 from quorate.chains import Chain, Chains, Request
-from quorate.chains.chain import Level, Risk
+from quorate.chains.chain import Risk
 from quorate.chains.polkadot import requests
 from quorate.chains.polkadot.blake2 import blake2b_256
-from quorate.chains.polkadot.extrinsic import HASHED_ABOVE, MAX_TIP, Extrinsic, mortal, mortality, parse
-from quorate.chains.polkadot.family import Message
-from quorate.chains.polkadot.networks import BY_ID, KNOWN, Network
+from quorate.chains.polkadot.extrinsic import HASHED_ABOVE, MAX_TIP, Extrinsic, mortal, mortality
+from quorate.chains.polkadot.networks import BY_ID, Network
 from quorate.chains.polkadot.scale import compact
-from quorate.chains.polkadot.ss58 import to_address
 from quorate.errors import LimitExceeded, Malformed, ProofRejected, Refused
 from quorate.groups import ED25519, SECP256K1, group_named
-
-POLKADOT, KUSAMA, WESTEND, HUB, _, WESTEND_HUB = (network.chain.caip2 for network in KNOWN)
-CHAINS = Chains([Chain("polkadot:" + "ab" * 16, "Mine", "MINE", 6)])
-BLOCK = bytes.fromhex("149799bc9602cb5cf201f3425fb8d253b2d4e61fc119dcab3249f307f594754d")
-TO = bytes.fromhex("9f7b0675db59d19b4bd9c8c72eaabba75a9863d02b30115b8b3c3ca5c20f0254")
-TO_DOT = to_address(TO, 0)
-
-ED = SigningKey(b"\x11" * 32)
-ED_KEY = bytes(ED.verify_key)
-EC_SECRET = b"\x22" * 32
-EC_KEY = keys.pubkey_from_prvkey(EC_SECRET)
-KEYS = {"ed25519": ED_KEY, "ecdsa": EC_KEY}
-
-
-def sign(scheme: str, digest: bytes) -> bytes:
-    """A whole key in one place, which nothing of the product has."""
-    if scheme == "ed25519":
-        return ED.sign(digest).signature
-    compact_signature, recovery_id = recovery.sign(digest, EC_SECRET)
-    return compact_signature + bytes([recovery_id])
-
-
-def transfer(scheme: str = "ed25519", chain: str = POLKADOT, **changes: Any) -> Extrinsic:
-    network = BY_ID[chain]
-    balances = network.runtimes[0].balances
-    fields: dict[str, Any] = {
-        "scheme": scheme,
-        "call": bytes([balances, 3, 0]) + TO + compact(15 * 10**9),
-        "era": mortal(64, 3933),
-        "nonce": 200,
-        "tip": 0,
-        "spec_version": 1_003_000 if "Westend" not in network.chain.name else 1_018_013,
-        "transaction_version": min(network.runtimes[0].transaction_versions),
-        "genesis_hash": network.genesis,
-        "block_hash": BLOCK,
-        "metadata_hash": b"",
-    }
-    return Extrinsic(**{**fields, **changes})
-
-
-def payload(extrinsic: Extrinsic, chain: str = POLKADOT) -> bytes:
-    account = CHAINS.address(chain, KEYS[extrinsic.scheme])
-    return requests.extrinsic(extrinsic, account, chain)
-
-
-def decoded(extrinsic: Extrinsic, chain: str = POLKADOT) -> Any:
-    return CHAINS.decode(payload(extrinsic, chain), KEYS[extrinsic.scheme])
-
 
 # BitGoJS, modules/sdk-coin-dot/test/resources/index.ts, rawTx on Westend: what is signed (without the length
 # that library puts before the call) and the extrinsic, signed by account1's Ed25519 key.
 ACCOUNT_1 = "61b18c6dc02ddcabdeac56cb4f21a971cc41cc97640f6f85b073480008c53a0d"
+
 TAIL = (
     "d501210300be23000008000000e143f23803ac50e8f6f8e62695d1ce9e4e1d68aa36c1cd2cfd15340213f3423e"
     "149799bc9602cb5cf201f3425fb8d253b2d4e61fc119dcab3249f307f594754d"
 )
+
 PUBLISHED = [
     (
         "0403009f7b0675db59d19b4bd9c8c72eaabba75a9863d02b30115b8b3c3ca5c20f02540bfadb9bbae251",
@@ -229,117 +193,6 @@ def test_a_long_payload_is_hashed_before_it_is_signed() -> None:
         assert decoded(ecdsa).digest == blake2b_256(inner)
 
 
-def replace_scheme(fields: Extrinsic, scheme: str) -> Extrinsic:
-    return msgspec.structs.replace(fields, scheme=scheme)
-
-
-def test_the_preview_of_a_transfer_says_what_is_signed() -> None:
-    ready = decoded(transfer(tip=10**8))
-    text = ready.preview.text()
-    assert ready.preview.title == "Send 1.5 DOT on Polkadot"
-    for expected in (
-        TO_DOT,
-        "1.5 DOT",
-        "64 blocks",
-        "200, ed25519 key",
-        "0.01 DOT to whoever makes the block",
-    ):
-        assert expected in text
-    assert ready.risks == frozenset()
-    assert ready.preview.level == Level.CAUTION
-    assert ready.fields == {
-        "scheme": "ed25519",
-        "calls": ("balances.transfer_keep_alive",),
-        "recipients": (TO_DOT,),
-        "amount": 15 * 10**9,
-        "sends_all": False,
-        "bonded": 0,
-        "payees": (),
-        "tip": 10**8,
-        "nonce": 200,
-        "immortal": False,
-        "spec_version": 1_003_000,
-        "transaction_version": 26,
-        "call_hash": "0x" + blake2b_256(transfer().call).hex(),
-        "call_length": 41,
-    }
-
-
-def test_a_tip_above_the_amount_or_of_a_whole_coin_is_a_high_fee() -> None:
-    remark = b"\0\0\x08hi"
-    for fields, high in (
-        (transfer(tip=15 * 10**9 + 1), True),
-        (transfer(tip=10**10 - 1), False),
-        (transfer(tip=10**10), True),
-        (transfer(call=remark, tip=10**10 - 1), False),
-        (transfer(call=remark, tip=10**10), True),
-    ):
-        ready = decoded(fields)
-        assert (Risk.HIGH_FEE in ready.risks) is high
-        assert (ready.preview.level == Level.DANGER) is high
-
-
-def test_everything_and_an_immortal_extrinsic_are_said_aloud() -> None:
-    call = b"\5\4\0" + TO + b"\0"
-    genesis = BY_ID[POLKADOT].genesis
-    ready = decoded(transfer(call=call, era=b"\0", block_hash=genesis))
-    assert ready.fields["sends_all"] is True
-    assert ready.fields["immortal"] is True
-    assert ready.risks == {Risk.ACCOUNT_DELETION}
-    text = ready.preview.text()
-    assert "all that can be transferred" in text
-    assert "for ever, until this account uses the nonce" in text
-
-
-def test_a_batch_shows_each_call_and_sums_what_leaves() -> None:
-    send = b"\5\0\0" + TO + compact(10**10)
-    bond = b"\7\0" + compact(3 * 10**10) + b"\3" + TO
-    nominate = b"\7\5" + compact(1) + b"\0" + TO
-    remark = b"\0\7" + compact(5) + "Grü!".encode()
-    ready = decoded(transfer(call=bytes([26, 2]) + compact(5) + send + send + bond + nominate + remark))
-    assert ready.preview.title == "5 calls in one batch on Polkadot"
-    assert ready.fields["amount"] == 2 * 10**10
-    assert ready.fields["bonded"] == 3 * 10**10
-    assert ready.fields["recipients"] == (TO_DOT, TO_DOT)
-    text = ready.preview.text()
-    for expected in ("Call 5", "all or none", "│ Grü!", f"{TO_DOT}, now and later", "3 DOT, locked"):
-        assert expected in text
-    assert decoded(transfer(call=bytes([26, 0]) + b"\0")).preview.title == "0 calls in one batch on Polkadot"
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"call": b"\x1d\0" + b"\1" * 300},
-        {"spec_version": 1_002_004},
-        {"spec_version": 3_000_000},
-        {"transaction_version": 27},
-    ],
-)
-def test_what_is_not_understood_is_shown_raw(changes: dict[str, Any]) -> None:
-    ready = decoded(transfer(**changes))
-    assert ready.risks == {Risk.UNKNOWN_CALL}
-    assert ready.fields["calls"] == ()
-    assert ready.fields["recipients"] == ()
-    text = ready.preview.text()
-    assert f"pallet {ready.content.call[0]}, call" in text
-    assert ready.content.call[:40].hex() in text
-
-
-def test_every_shown_staking_call_has_its_line() -> None:
-    for call, expected in (
-        (b"\7\1" + compact(10**10), "Bond 1 DOT"),
-        (b"\7\2" + compact(10**10), "Unbond 1 DOT"),
-        (b"\7\3\0\0\0\0", "Withdraw what was unbonded"),
-        (b"\7\6", "Stop nominating"),
-        (b"\7\7\1", "Choose where rewards go"),
-        (b"\7\x12" + TO + b"\1\0\0\0", "Pay out rewards of era 1"),
-        (b"\7\x13" + compact(10**10), "Bond again 1 DOT"),
-        (b"\0\0" + compact(2) + b"\xff\xfe", "Leave a remark"),
-    ):
-        assert decoded(transfer(call=call)).preview.title.startswith(expected)
-
-
 def test_a_row_that_was_added_signs_raw_under_the_generic_number() -> None:
     chain = "polkadot:" + "ab" * 16
     fields = transfer(genesis_hash=b"\xab" * 32)
@@ -457,151 +310,6 @@ def test_the_metadata_hash_is_signed_and_shown() -> None:
     assert ready.digest.endswith(b"\1" + digest)
     assert ready.digest[41:47] == mortal(64, 3933) + compact(200) + compact(0) + b"\1"
     assert decoded(transfer(metadata_hash=None)).digest.endswith(BLOCK)
-
-
-def test_a_message_is_signed_between_its_marks() -> None:
-    for scheme in ("ed25519", "ecdsa"):
-        key = KEYS[scheme]
-        account = CHAINS.address(POLKADOT, key)
-        ready = CHAINS.decode(requests.message("log me in", account, POLKADOT, scheme), key)
-        wrapped = b"<Bytes>log me in</Bytes>"
-        assert ready.digest == (wrapped if scheme == "ed25519" else blake2b_256(wrapped))
-        assert ready.fields == {"length": 9, "text": "log me in", "scheme": scheme}
-        signature = sign(scheme, ready.digest)
-        signed = CHAINS.attach(ready, [signature])
-        assert signed.raw == signature
-        assert signed.id == "0x" + blake2b_256(wrapped).hex()
-        with pytest.raises((ProofRejected, Malformed)):
-            CHAINS.attach(ready, [signature[:-2] + bytes([signature[-2] ^ 1]) + signature[-1:]])
-
-
-def test_a_message_that_looks_like_an_extrinsic_or_is_wrapped_already_is_refused() -> None:
-    account = CHAINS.address(POLKADOT, ED_KEY)
-    lookalike = transfer(chain=KUSAMA).payload(BY_ID[KUSAMA])
-    for content in (lookalike, b"x" + b"\xab" * 16):
-        with pytest.raises(Refused) as refusal:
-            CHAINS.decode(requests.message(content, account, POLKADOT, "ed25519"), ED_KEY)
-        assert refusal.value.code == "looks-like-transaction"
-    for content in (b"<Bytes>a</Bytes>", b"<Bytes>a", b"a</Bytes>"):
-        with pytest.raises(Malformed, match="without <Bytes>"):
-            CHAINS.decode(requests.message(content, account, POLKADOT, "ed25519"), ED_KEY)
-
-
-def test_a_message_of_half_a_pair_or_no_text_is_refused() -> None:
-    account = CHAINS.address(POLKADOT, ED_KEY)
-    for content in ("\ud800", 7):
-        with pytest.raises(Malformed, match="message"):
-            requests.message(content, account, POLKADOT, "ed25519")
-    with pytest.raises(Malformed, match="account"):
-        requests.message("a", "nobody", POLKADOT, "ed25519")
-
-
-SIGNER_PAYLOAD = {
-    "specVersion": "0x000f4df8",
-    "transactionVersion": "0x0000001a",
-    "address": CHAINS.address(POLKADOT, ED_KEY),
-    "blockHash": "0x" + BLOCK.hex(),
-    "blockNumber": "0x00000f5d",
-    "era": "0xd501",
-    "genesisHash": "0x91b171bb158e2d3848fa23a9f1c25182fb8e20313b2c1eb49219da7a70ce90c3",
-    "method": "0x050300" + TO.hex() + "07" + "00d6117e03",
-    "nonce": "0x000000c8",
-    "signedExtensions": [
-        "CheckNonZeroSender",
-        "CheckSpecVersion",
-        "CheckTxVersion",
-        "CheckGenesis",
-        "CheckMortality",
-        "CheckNonce",
-        "CheckWeight",
-        "ChargeTransactionPayment",
-        "PrevalidateAttests",
-        "CheckMetadataHash",
-    ],
-    "tip": "0x00000000000000000000000000000000",
-    "mode": 0,
-    "metadataHash": None,
-    "withSignedTransaction": True,
-    "version": 4,
-}
-
-
-def test_what_polkadot_js_asks_a_signer_for_becomes_the_same_payload() -> None:
-    expected = transfer(spec_version=1_003_000, call=bytes.fromhex(SIGNER_PAYLOAD["method"][2:]))
-    assert requests.from_json(SIGNER_PAYLOAD, "ed25519") == payload(expected)
-    hashed = {**SIGNER_PAYLOAD, "mode": 1, "metadataHash": "0x" + "77" * 32}
-    assert requests.from_json(hashed, "ed25519") == payload(
-        msgspec.structs.replace(expected, metadata_hash=b"\x77" * 32)
-    )
-    old = {**SIGNER_PAYLOAD, "signedExtensions": SIGNER_PAYLOAD["signedExtensions"][:-1]}
-    del old["mode"]
-    assert requests.from_json(old, "ed25519") == payload(
-        msgspec.structs.replace(expected, metadata_hash=None)
-    )
-
-
-@pytest.mark.parametrize(
-    ("changes", "field"),
-    [
-        ({"version": 5}, "version"),
-        ({"assetId": "0x01"}, "assetId"),
-        ({"mode": 2}, "mode"),
-        ({"nonce": "200"}, "nonce"),
-        ({"nonce": True}, "nonce"),
-        ({"era": "d501"}, "era"),
-        ({"blockHash": "0x12"}, "blockHash"),
-        ({"method": None}, "method"),
-        ({"address": "me"}, "account"),
-        ({"signedExtensions": ["CheckNonce", "CheckEra"]}, "signedExtensions"),
-        ({"signedExtensions": ["SomethingNew"]}, "signedExtensions"),
-        (
-            {"signedExtensions": ["CheckMortality", "CheckNonce", "ChargeAssetTxPayment"], "mode": 0},
-            "ChargeTransactionPayment",
-        ),
-    ],
-)
-def test_a_signer_payload_that_does_not_fit_is_refused(changes: dict[str, Any], field: str) -> None:
-    with pytest.raises(Malformed, match=field):
-        requests.from_json({**SIGNER_PAYLOAD, **changes}, "ed25519")
-
-
-def decode_any(data: bytes) -> None:
-    try:
-        ready = CHAINS.decode(data, ED_KEY)
-    except (Malformed, Refused, LimitExceeded):
-        return
-    assert ready.payload == data
-    assert ready.preview.text()
-
-
-@settings(max_examples=150)
-@given(st.sampled_from(["extrinsic", "message", "other"]), st.binary(max_size=200))
-def test_an_arbitrary_body_is_answered(kind: str, body: bytes) -> None:
-    decode_any(Request(1, POLKADOT, CHAINS.address(POLKADOT, ED_KEY), kind, body).to_payload())
-
-
-@settings(max_examples=200)
-@given(st.binary(min_size=2, max_size=120), st.sampled_from([5, 7, 26, 0]), st.integers(0, 8))
-def test_arbitrary_calls_are_answered(rest: bytes, pallet: int, index: int) -> None:
-    decode_any(payload(transfer(call=bytes([pallet, index]) + rest)))
-
-
-@settings(max_examples=150)
-@given(st.data())
-def test_a_payload_with_bytes_changed_is_answered(data: st.DataObject) -> None:
-    changed = bytearray(payload(transfer()))
-    for _ in range(data.draw(st.integers(1, 3))):
-        changed[data.draw(st.integers(0, len(changed) - 1))] = data.draw(st.integers(0, 255))
-    decode_any(bytes(changed))
-
-
-def test_a_body_is_read_back() -> None:
-    fields = transfer()
-    assert parse(fields.body()) == fields
-    assert Message("ed25519", b"x").wrapped() == b"<Bytes>x</Bytes>"
-    with pytest.raises(Malformed):
-        parse(fields.body() + b"\0")
-    assert replace(BY_ID[POLKADOT], prefix=7).prefix == 7
 
 
 def test_warming_loads_what_checks_signatures() -> None:
