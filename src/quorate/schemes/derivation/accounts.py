@@ -21,8 +21,8 @@ GAP_LIMIT: Final = 20
 """Unused accounts in a row after which a search ends; BIP 44's number, which watch-only wallets use too."""
 
 MAX_ACCOUNTS: Final = 2_000
-"""Accounts of one key that a device keeps, so that their encoding fits one record even with the longest names;
-a shop that needs more derives from the xpub itself."""
+"""Accounts of one key that a device keeps, so that their encoding fits one record even with long names; a
+shop that needs more derives from the xpub itself."""
 
 MAX_NAME: Final = 64
 """Characters of an account's name: a line on a screen."""
