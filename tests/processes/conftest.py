@@ -82,12 +82,25 @@ class Machine:
         self.network.up(None, None, lambda _: None)
 
 
+STARTED: list[Machine] = []
+
+
 @pytest.fixture(scope="session")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
     machine = Machine(Home(tmp_path_factory.mktemp("machine") / "home"))
     machine.all_up()
+    STARTED.append(machine)
     yield machine
     machine.network.down()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """Nodes work ahead for minutes. After the last test here they leave the cores to the other tests."""
+    here = Path(__file__).parent
+    if nextitem is None or here not in nextitem.path.parents:
+        for machine in STARTED:
+            machine.network.down()
 
 
 @pytest.fixture

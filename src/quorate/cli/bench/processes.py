@@ -210,7 +210,8 @@ def signing_during_refill(runs: int) -> WaitFigures:
 
 
 def _is_at_work(levels: Mapping[str, list[dict[str, Any]]]) -> bool:
-    return any(level["coming"] for node in levels.values() for level in node)
+    """Whether the pool is still being filled; between two batches nothing comes for a moment."""
+    return any(level["free"] < level["target"] for node in levels.values() for level in node)
 
 
 async def _until(home: Path, enough: Callable[[dict[str, Any]], bool]) -> None:
