@@ -50,6 +50,8 @@ class Way:
     file_help: str
     read: Callable[[bytes, Place], bytes]
     say: Callable[[str, Place], bytes] | None
+    join: Callable[[bytes, Signed], Signed] | None = None
+    """With the signatures that the file had already, where attaching ours makes the object anew."""
 
 
 def _psbt(data: bytes, place: Place) -> bytes:
@@ -68,6 +70,21 @@ def _solana(data: bytes, place: Place) -> bytes:
     from quorate.chains.solana import requests
 
     return requests.transaction(octets(data), place.account, place.chain, place.path)
+
+
+def _solana_joined(data: bytes, signed: Signed) -> Signed:
+    from quorate.chains import Signed
+    from quorate.chains.solana import wire
+    from quorate.chains.solana.message import parse
+    from quorate.encoding import base58
+
+    raw = wire.completed(octets(data), signed.raw)
+    message, present = wire.split(raw)
+    missing = tuple(base58.encode(key) for key in parse(message).signers if key not in present)
+    details = dict(signed.details)
+    details |= {"base64": b64encode(raw).decode(), "complete": not missing, "missing": missing}
+    first = raw[1:65]
+    return Signed(raw, base58.encode(first) if any(first) else "", details)
 
 
 def _solana_message(text: str, place: Place) -> bytes:
@@ -157,6 +174,7 @@ WAYS: Final = (
         "A transaction or its message: bytes, base64 or hexadecimal.",
         _solana,
         _solana_message,
+        _solana_joined,
     ),
     Way(
         "near",
@@ -227,13 +245,20 @@ def _command(way: Way) -> Callable[..., None]:
             what = "a file, or --message TEXT" if way.say is not None else "a file"
             raise LocalError(f"say what to sign: {what}")
 
+        data = read(file) if file is not None else b""
+
         def payload(place: Place) -> bytes:
             if message is not None and way.say is not None:
                 return way.say(message, place)
-            return way.read(read(file) if file is not None else b"", place)
+            return way.read(data, place)
 
-        terminal = Terminal(as_json)
-        asyncio.run(_sign(terminal, way, wallet, payload, (chain, key, path, kind), out, yes, explain))
+        def finish(signed: Signed) -> Signed:
+            return signed if file is None or way.join is None else way.join(data, signed)
+
+        terminal, where = Terminal(as_json), (chain, key, path, kind)
+        asyncio.run(
+            _sign(terminal, way, wallet, payload, finish, message is not None, where, out, yes, explain)
+        )
 
     sign.__doc__ = f"{way.help}\n\nThe file: {way.file_help}"
     return sign
@@ -250,6 +275,8 @@ async def _sign(
     way: Way,
     which: str | None,
     payload: Callable[[Place], bytes],
+    finish: Callable[[Signed], Signed],
+    said: bool,
     where: tuple[str, str, str, str],
     out: Path | None,
     yes: bool,
@@ -260,11 +287,14 @@ async def _sign(
     async with Device.open(observer=observer(explain)) as device:
         wallet = await device.wallet(which)
         place = _place(wallet, way, *where)
-        signed = await approve_and_sign(terminal, wallet, payload(place), yes)
+        signed = finish(await approve_and_sign(terminal, wallet, payload(place), yes))
+    missing = signed.details.get("missing")
     if out is not None:
         await asyncio.to_thread(out.write_bytes, signed.raw)
-    data = {"address": place.account, "chain": place.chain, "id": signed.id, "signed": written(signed)}
-    lines = [f"written: {out}"] if out is not None else [written(signed)]
+    text = written(signed, said=said)
+    data = {"address": place.account, "chain": place.chain, "id": signed.id, "signed": text}
+    lines = [f"written: {out}"] if out is not None else [text]
+    lines += [f"still to sign: {', '.join(missing)}"] if isinstance(missing, tuple) and missing else []
     terminal.result(data | dict(signed.details), *lines, *([f"id: {signed.id}"] if signed.id else []))
 
 
@@ -330,10 +360,15 @@ def document(data: bytes) -> dict[str, Any]:
     return found
 
 
-def written(signed: Signed) -> str:
-    """The signed object as text: as the chain's tools take it."""
-    if "base64" in signed.details:
-        return str(signed.details["base64"])
+def written(signed: Signed, *, said: bool = False) -> str:
+    """The signed object as text: as the chain's tools take it. `said`: it is a message's signature."""
+    details = signed.details
+    if said and "signature" in details:
+        return str(details["signature"])
+    if "base64" in details:
+        return str(details["base64"])
+    if "txid" in details and details.get("complete"):
+        return signed.raw.hex()  # Bitcoin's programs know no 0x
     if signed.raw[:5] == b"psbt\xff":
         return b64encode(signed.raw).decode()
     if signed.raw[:1] in (b"[", b"{") and signed.raw.isascii():

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from nacl.signing import SigningKey
+from solders import system_program
+from solders.hash import Hash
+from solders.message import Message as SolanaMessage
+from solders.pubkey import Pubkey
 
-from quorate.chains import Request, Signed
+from quorate.chains import Chains, Request, Signed
+from quorate.chains.solana import requests
+from quorate.chains.solana.networks import NETWORKS
+from quorate.chains.solana.wire import assemble
 from quorate.cli.failures import run
 from quorate.cli.sign_chains import MAX_FILE_BYTES, WAYS, Place, document, octets, read, written
 from quorate.errors import LimitExceeded, Malformed, Unavailable
@@ -48,10 +57,36 @@ def test_files_are_read_up_to_a_limit(tmp_path: Path) -> None:
         (Signed(b"psbt\xff\x00", "", {}), "cHNidP8A"),
         (Signed(b'[{"type":"INVOKE"}]', "", {}), '[{"type":"INVOKE"}]'),
         (Signed(b"\x01\xff", "", {}), "0x01ff"),
+        (Signed(b"\x02\x00", "", {"txid": "ab", "complete": True}), "0200"),
+        (Signed(b"\x01\xff", "", {"signature": "smpAA"}), "0x01ff"),
     ],
 )
 def test_what_was_signed_is_written_as_the_chains_tools_take_it(signed: Signed, text: str) -> None:
     assert written(signed) == text
+
+
+def test_a_message_is_answered_with_its_signature_as_the_chain_writes_it() -> None:
+    assert written(Signed(b"\x01\xff", "", {"signature": "smpAA"}), said=True) == "smpAA"
+    assert written(Signed(b"\x01\xff", "", {}), said=True) == "0x01ff"
+
+
+def test_signatures_that_a_solana_transaction_had_are_there_afterwards() -> None:
+    (way,) = [way for way in WAYS if way.name == "solana"]
+    assert way.join is not None
+    ours, theirs = SigningKey(b"\x01" * 32), SigningKey(b"\x02" * 32)
+    keys = [Pubkey.from_bytes(bytes(key.verify_key)) for key in (theirs, ours)]
+    transfer = system_program.transfer({"from_pubkey": keys[1], "to_pubkey": keys[0], "lamports": 5})
+    data = bytes(SolanaMessage.new_with_blockhash([transfer], keys[0], Hash.default()))
+    chains = Chains()
+    for present, missing in (({}, (str(keys[0]),)), ({bytes(keys[0]): theirs.sign(data).signature}, ())):
+        file = assemble(data, present)
+        payload = requests.transaction(file, str(keys[1]), NETWORKS[0].caip2)
+        decoded = chains.decode(payload, bytes(keys[1]))
+        joined = way.join(file, chains.attach(decoded, [ours.sign(data).signature]))
+        assert (joined.details["missing"], joined.details["complete"]) == (missing, not missing)
+        assert joined.raw == assemble(data, {**present, bytes(keys[1]): ours.sign(data).signature})
+        assert bool(joined.id) is not bool(missing)
+        assert written(joined) == b64encode(joined.raw).decode()
 
 
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: way.name)
