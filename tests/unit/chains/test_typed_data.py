@@ -13,7 +13,8 @@ from tests.chains.keys import LocalKey
 from quorate.chains import Chains, Request
 from quorate.chains.ethereum import requests
 from quorate.chains.ethereum.address import keccak
-from quorate.chains.ethereum.typed_data import MAX_DEPTH, MAX_LEAVES, parse
+from quorate.chains.ethereum.typed_data import MAX_DEPTH, parse
+from quorate.chains.typed import MAX_LEAVES
 from quorate.errors import LimitExceeded, Malformed, Refused
 
 CHAINS = Chains()

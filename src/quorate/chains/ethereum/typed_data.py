@@ -11,7 +11,6 @@ the primary type does not reach are refused too.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -20,20 +19,22 @@ from typing import Any, Final
 from quorate.chains.ethereum.address import checksummed, parse_address
 from quorate.chains.ethereum.heavy import load
 from quorate.chains.ethereum.rpc_fields import octets
-from quorate.chains.text import nested_deeper
+from quorate.chains.typed import (
+    PARTS,
+    Budget,
+    Leaf,
+    Members,
+    Types,
+    canonical_json,
+    document,
+    exactly,
+    read_json,
+    types_of,
+)
 from quorate.errors import LimitExceeded, Malformed
-
-MAX_LEAVES: Final = 256
-"""Values in one message. Beyond it nobody reads the preview, and the whole message is what is signed."""
 
 MAX_DEPTH: Final = 8
 """Structs and arrays within each other; permits and orders in use reach four."""
-
-MAX_JSON_DEPTH: Final = 2 * MAX_DEPTH + 4
-"""Brackets within each other in a body: every level of a message may be a struct and an array."""
-
-MAX_TYPES: Final = 32
-MAX_MEMBERS: Final = 64
 
 DOMAIN: Final = "EIP712Domain"
 _DOMAIN_TYPES: Final = {
@@ -48,18 +49,6 @@ _ARRAY: Final = re.compile(r"(.*)\[([1-9][0-9]{0,2})?\]\Z")
 _NUMBER: Final = re.compile(r"(u?)int([1-9][0-9]{0,2})\Z")
 _FIXED: Final = re.compile(r"bytes([1-9][0-9]?)\Z")
 _DECIMAL: Final = re.compile(r"-?[0-9]{1,78}\Z", re.ASCII)
-
-Types = Mapping[str, tuple[tuple[str, str], ...]]
-"""Struct name to its members in order: (name, type)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Leaf:
-    """One value of a message: its path (``order.maker``), its type, and its canonical value."""
-
-    path: str
-    type: str
-    value: Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,19 +67,11 @@ class TypedData:
 
     def body(self) -> bytes:
         """The canonical JSON."""
-        return _canonical_json(self.as_dict())
+        return canonical_json(self.as_dict())
 
     def as_dict(self) -> dict[str, Any]:
         """What eth-account and every JavaScript wallet call the full message."""
-        types = {
-            name: [{"name": member, "type": kind} for member, kind in row] for name, row in self.types.items()
-        }
-        return {
-            "types": types,
-            "primaryType": self.primary_type,
-            "domain": dict(self.domain),
-            "message": dict(self.message),
-        }
+        return document(self.types, self.primary_type, self.domain, self.message)
 
     def digest(self) -> bytes:
         """``keccak(0x1901 || domain separator || struct hash)``, by eth-account."""
@@ -110,32 +91,23 @@ class TypedData:
 
 def from_body(body: bytes) -> TypedData:
     """Strict inverse of `TypedData.body`. Raises `Malformed` or `LimitExceeded`."""
-    try:
-        text = body.decode()
-        if nested_deeper(text, MAX_JSON_DEPTH):
-            raise LimitExceeded(f"typed data: nested deeper than {MAX_DEPTH}")
-        document = json.loads(text, parse_int=_no_number, parse_float=_no_number, parse_constant=_no_number)
-    except (Malformed, LimitExceeded):
-        raise
-    except (ValueError, RecursionError):
-        raise Malformed("typed data: not JSON in UTF-8") from None
-    data = parse(document)
+    data = parse(read_json(body, MAX_DEPTH))
     if data.body() != body:
         raise Malformed("typed data: not the canonical form")
     return data
 
 
-def parse(document: Any) -> TypedData:
+def parse(found: Any) -> TypedData:
     """Typed data as applications write it: numbers as integers or text, bytes as bytes or 0x text.
 
     ``types.EIP712Domain`` may be left out. Raises `Malformed` naming the field, or `LimitExceeded`.
     """
-    _exactly(document, {"types", "primaryType", "domain", "message"}, "typed data")
-    types = dict(_types(document["types"]))
-    primary = document["primaryType"]
+    exactly(found, PARTS, "typed data")
+    types = _types(found["types"])
+    primary = found["primaryType"]
     if not isinstance(primary, str) or primary not in types or primary == DOMAIN:
         raise Malformed("typed data primaryType: not one of the types")
-    domain = document["domain"]
+    domain = found["domain"]
     if not isinstance(domain, Mapping) or not all(name in _DOMAIN_TYPES for name in domain):
         raise Malformed(f"typed data domain: only {', '.join(_DOMAIN_TYPES)} belong there")
     row = tuple((name, kind) for name, kind in _DOMAIN_TYPES.items() if name in domain)
@@ -144,12 +116,12 @@ def parse(document: Any) -> TypedData:
             f"typed data types.{DOMAIN}: must list exactly the domain's fields in the order of EIP-712"
         )
     _check_reach(types, primary)
-    budget = _Budget(MAX_LEAVES)
+    budget = Budget()
     return TypedData(
         types=types,
         primary_type=primary,
         domain=_struct(types, DOMAIN, domain, "domain", 0, budget),
-        message=_struct(types, primary, document["message"], "", 0, budget),
+        message=_struct(types, primary, found["message"], "", 0, budget),
     )
 
 
@@ -159,43 +131,23 @@ def element_of(kind: str) -> tuple[str, int | None] | None:
     return None if match is None else (match[1], int(match[2]) if match[2] else None)
 
 
-class _Budget:
-    """Counts leaves down to the limit."""
-
-    __slots__ = ("left",)
-
-    def __init__(self, left: int) -> None:
-        self.left = left
-
-    def spend(self) -> None:
-        self.left -= 1
-        if self.left < 0:
-            raise LimitExceeded(
-                f"typed data: more than {MAX_LEAVES} values; nobody could read what is signed"
-            )
-
-
-def _types(value: Any) -> Iterator[tuple[str, tuple[tuple[str, str], ...]]]:
-    if not isinstance(value, Mapping) or not 0 < len(value) <= MAX_TYPES:
-        raise Malformed(f"typed data types: expected 1 to {MAX_TYPES} named types")
-    for name, members in value.items():
-        if not isinstance(name, str) or not _NAME.match(name) or _is_basic(name):
+def _types(value: Any) -> dict[str, Members]:
+    def check_name(name: str) -> None:
+        if not _NAME.match(name) or _is_basic(name):
             raise Malformed(
                 "typed data types: a type's name is an identifier that Solidity does not use itself"
             )
-        if not isinstance(members, list | tuple) or len(members) > MAX_MEMBERS:
-            raise Malformed(f"typed data types.{name}: expected a list of at most {MAX_MEMBERS} members")
-        row: list[tuple[str, str]] = []
-        for member in members:
-            _exactly(member, {"name", "type"}, f"typed data types.{name}")
-            if not isinstance(member["name"], str) or not _NAME.match(member["name"]):
-                raise Malformed(f"typed data types.{name}: a member's name is an identifier")
-            if not isinstance(member["type"], str) or not _known(member["type"], value):
-                raise Malformed(f"typed data types.{name}.{member['name']}: unknown type")
-            row.append((member["name"], member["type"]))
-        if len({member for member, _ in row}) != len(row):
-            raise Malformed(f"typed data types.{name}: two members of one name")
-        yield name, tuple(row)
+
+    def member(name: str, each: Any) -> tuple[str, str]:
+        exactly(each, {"name", "type"}, f"typed data types.{name}")
+        label, kind = each["name"], each["type"]
+        if not isinstance(label, str) or not _NAME.match(label):
+            raise Malformed(f"typed data types.{name}: a member's name is an identifier")
+        if not isinstance(kind, str) or not _known(kind, value):
+            raise Malformed(f"typed data types.{name}.{label}: unknown type")
+        return label, kind
+
+    return types_of(value, check_name, member)
 
 
 def _known(kind: str, types: Mapping[str, Any], depth: int = 0) -> bool:
@@ -231,13 +183,13 @@ def _check_reach(types: Types, primary: str) -> None:
         raise Malformed(f"typed data types.{unused[0]}: the primary type does not use it")
 
 
-def _struct(types: Types, name: str, value: Any, path: str, depth: int, budget: _Budget) -> dict[str, Any]:
+def _struct(types: Types, name: str, value: Any, path: str, depth: int, budget: Budget) -> dict[str, Any]:
     where = f"typed data {path}".rstrip()
     if depth > MAX_DEPTH:
         raise LimitExceeded(f"{where}: nested deeper than {MAX_DEPTH}")
     if not isinstance(value, Mapping):
         raise Malformed(f"{where}: expected the fields of {name}")
-    _exactly(value, {member for member, _ in types[name]}, where)
+    exactly(value, {member for member, _ in types[name]}, where)
     if not value:
         budget.spend()
     return {
@@ -246,7 +198,7 @@ def _struct(types: Types, name: str, value: Any, path: str, depth: int, budget: 
     }
 
 
-def _value(types: Types, kind: str, value: Any, path: str, depth: int, budget: _Budget) -> Any:
+def _value(types: Types, kind: str, value: Any, path: str, depth: int, budget: Budget) -> Any:
     array = element_of(kind)
     if array is not None:
         element, length = array
@@ -315,28 +267,3 @@ def _leaves(types: Types, kind: str, value: Any, path: str) -> Iterator[Leaf]:
             yield from _leaves(types, inner, value[member], f"{path}.{member}".lstrip("."))
     else:
         yield Leaf(path, kind, value)
-
-
-def _exactly(value: Any, names: set[str], where: str) -> None:
-    if not isinstance(value, Mapping):
-        raise Malformed(f"{where}: expected named fields")
-    missing = sorted(names - set(value))
-    extra = sorted(map(str, set(value) - names))
-    if missing:
-        raise Malformed(f"{where}: {missing[0]} is missing")
-    if extra:
-        raise Malformed(
-            f"{where}: {extra[0][:64]!r} is in none of the types, so it would be shown but not signed"
-        )
-
-
-def _canonical_json(value: Any) -> bytes:
-    # keys are identifiers (ASCII), so sorting code points is RFC 8785's UTF-16 order; there are no numbers
-    try:
-        return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
-    except (UnicodeEncodeError, RecursionError):
-        raise Malformed("typed data: text with half a surrogate pair") from None
-
-
-def _no_number(text: str) -> Any:
-    raise Malformed("typed data: numbers are written as decimal text in the canonical form")

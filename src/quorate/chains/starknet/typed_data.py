@@ -12,30 +12,30 @@ hash.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 from quorate.chains.starknet.felts import FELT_BYTES, felt, short_string, written
 from quorate.chains.starknet.hashes import poseidon, selector
-from quorate.chains.text import nested_deeper
+from quorate.chains.typed import (
+    PARTS,
+    Budget,
+    Leaf,
+    Members,
+    Types,
+    canonical_json,
+    document,
+    exactly,
+    read_json,
+    types_of,
+)
 from quorate.errors import LimitExceeded, Malformed, Refused
 from quorate.groups.stark import FIELD
 
-MAX_LEAVES: Final = 256
-"""Values of one document; each is a line of a preview."""
-
 MAX_DEPTH: Final = 6
 """Structs and arrays within each other."""
-
-MAX_JSON_DEPTH: Final = 2 * MAX_DEPTH + 4
-MAX_TYPES: Final = 32
-MAX_MEMBERS: Final = 64
-"""Types of a document and members of a type; the largest in use have a dozen."""
-
-Types: TypeAlias = Mapping[str, tuple[tuple[str, str], ...]]
 
 DOMAIN: Final = "StarknetDomain"
 _DOMAIN_MEMBERS: Final = tuple((name, "shortstring") for name in ("name", "version", "chainId", "revision"))
@@ -48,15 +48,6 @@ _PRESETS: Final[Types] = {
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_ ]{0,63}\Z")
 _NUMBER: Final = re.compile(r"(?:0x[0-9a-fA-F]{1,64}|-?[0-9]{1,78})\Z")
 _REFUSED: Final = ("enum", "merkletree")
-
-
-@dataclass(frozen=True, slots=True)
-class Leaf:
-    """One value: where it stands, its type, and its canonical spelling."""
-
-    path: str
-    type: str
-    value: Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,16 +66,7 @@ class TypedData:
 
     def document(self) -> bytes:
         """The canonical JSON."""
-        types = {
-            name: [{"name": member, "type": kind} for member, kind in row] for name, row in self.types.items()
-        }
-        fields = {
-            "types": types,
-            "primaryType": self.primary_type,
-            "domain": dict(self.domain),
-            "message": self.message,
-        }
-        return json.dumps(fields, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
+        return canonical_json(document(self.types, self.primary_type, self.domain, self.message))
 
     def hash(self, account: int) -> int:
         """What the owner of `account` signs."""
@@ -121,13 +103,13 @@ class TypedData:
             yield Leaf(path, kind, value)
 
 
-def parse(document: Any) -> TypedData:
+def parse(found: Any) -> TypedData:
     """Typed data as applications write it. Raises `Malformed` with the field, `Refused`, `LimitExceeded`."""
-    _exactly(document, {"types", "primaryType", "domain", "message"}, "typed data")
-    types = dict(_types(document["types"]))
+    exactly(found, PARTS, "typed data")
+    types = _types(found["types"])
     if types.get(DOMAIN) != _DOMAIN_MEMBERS:
         raise Malformed(f"typed data types.{DOMAIN}: name, version, chainId and revision, all shortstring")
-    primary = document["primaryType"]
+    primary = found["primaryType"]
     if not isinstance(primary, str) or primary not in types or primary == DOMAIN:
         raise Malformed("typed data primaryType: not one of the types")
     unused = sorted(set(types) - set(_reached(types, primary)) - {DOMAIN})
@@ -137,8 +119,8 @@ def parse(document: Any) -> TypedData:
     data = TypedData(
         types,
         primary,
-        reader.struct(DOMAIN, document["domain"], "domain", 0),
-        reader.struct(primary, document["message"], "", 0),
+        reader.struct(DOMAIN, found["domain"], "domain", 0),
+        reader.struct(primary, found["message"], "", 0),
     )
     if data.domain["revision"] != "0x1":
         raise Refused(
@@ -150,16 +132,7 @@ def parse(document: Any) -> TypedData:
 
 def from_document(data: bytes) -> TypedData:
     """Strict inverse of `TypedData.document`. Raises what `parse` does."""
-    try:
-        text = data.decode()
-        if nested_deeper(text, MAX_JSON_DEPTH):
-            raise LimitExceeded(f"typed data: nested deeper than {MAX_DEPTH}")
-        found = json.loads(text, parse_int=_no_number, parse_float=_no_number, parse_constant=_no_number)
-    except (Malformed, LimitExceeded):
-        raise
-    except (ValueError, RecursionError):
-        raise Malformed("typed data: not JSON in UTF-8") from None
-    parsed = parse(found)
+    parsed = parse(read_json(data, MAX_DEPTH))
     if parsed.document() != data:
         raise Malformed("typed data: not the canonical form")
     return parsed
@@ -177,20 +150,20 @@ def type_text(types: Types, name: str) -> str:
 class _Reader:
     """Reads values to their canonical spelling, counting them."""
 
-    __slots__ = ("_left", "_types")
+    __slots__ = ("_budget", "_types")
 
     def __init__(self, types: Types) -> None:
         self._types = types
-        self._left = MAX_LEAVES
+        self._budget = Budget()
 
     def struct(self, name: str, value: Any, path: str, depth: int) -> dict[str, Any]:
         """The members of a struct."""
         row = _members(self._types, name) or ()
         if depth > MAX_DEPTH:
             raise LimitExceeded(f"typed data {path}: nested deeper than {MAX_DEPTH}")
-        _exactly(value, {member for member, _ in row}, f"typed data {path}".rstrip())
+        exactly(value, {member for member, _ in row}, f"typed data {path}".rstrip())
         if not row:
-            self._spend()
+            self._budget.spend()
         return {
             member: self._value(kind, value[member], f"{path}.{member}".lstrip("."), depth)
             for member, kind in row
@@ -203,48 +176,36 @@ class _Reader:
             if depth >= MAX_DEPTH:
                 raise LimitExceeded(f"typed data {path}: nested deeper than {MAX_DEPTH}")
             if not value:
-                self._spend()
+                self._budget.spend()
             return [
                 self._value(kind[:-1], item, f"{path}[{index}]", depth + 1)
                 for index, item in enumerate(value)
             ]
         if _members(self._types, kind) is not None:
             return self.struct(kind, value, path, depth + 1)
-        self._spend()
+        self._budget.spend()
         return _BASIC[kind](value, f"typed data {path}")
 
-    def _spend(self) -> None:
-        self._left -= 1
-        if self._left < 0:
-            raise LimitExceeded(
-                f"typed data: more than {MAX_LEAVES} values; nobody could read what is signed"
-            )
 
-
-def _types(value: Any) -> Iterator[tuple[str, tuple[tuple[str, str], ...]]]:
-    if not isinstance(value, Mapping) or not 0 < len(value) <= MAX_TYPES:
-        raise Malformed(f"typed data types: expected 1 to {MAX_TYPES} named types")
-    for name, members in value.items():
-        taken = isinstance(name, str) and (name in _BASIC or name in _PRESETS or name in _REFUSED)
-        if not isinstance(name, str) or not _NAME.match(name) or taken:
+def _types(value: Any) -> dict[str, Members]:
+    def check_name(name: str) -> None:
+        if not _NAME.match(name) or name in _BASIC or name in _PRESETS or name in _REFUSED:
             raise Malformed("typed data types: a type's name is a word that SNIP-12 does not use itself")
-        if not isinstance(members, list | tuple) or len(members) > MAX_MEMBERS:
-            raise Malformed(f"typed data types.{name}: expected a list of at most {MAX_MEMBERS} members")
-        yield name, tuple(_member(name, member, value) for member in members)
 
+    def member(name: str, each: Any) -> tuple[str, str]:
+        where = f"typed data types.{name}"
+        if isinstance(each, Mapping) and each.get("type") in _REFUSED:
+            raise Refused(f"{where}: enums and Merkle trees are not read here", code="unsupported-type")
+        exactly(each, {"name", "type"}, where)
+        label, kind = each["name"], each["type"]
+        if not isinstance(label, str) or not _NAME.match(label):
+            raise Malformed(f"{where}: a member's name is a word")
+        plain = kind.removesuffix("*") if isinstance(kind, str) else ""
+        if plain not in _BASIC and plain not in _PRESETS and plain not in value:
+            raise Malformed(f"{where}.{label}: unknown type")
+        return label, kind
 
-def _member(name: str, member: Any, types: Mapping[Any, Any]) -> tuple[str, str]:
-    where = f"typed data types.{name}"
-    if isinstance(member, Mapping) and member.get("type") in _REFUSED:
-        raise Refused(f"{where}: enums and Merkle trees are not read here", code="unsupported-type")
-    _exactly(member, {"name", "type"}, where)
-    label, kind = member["name"], member["type"]
-    if not isinstance(label, str) or not _NAME.match(label):
-        raise Malformed(f"{where}: a member's name is a word")
-    plain = kind.removesuffix("*") if isinstance(kind, str) else ""
-    if plain not in _BASIC and plain not in _PRESETS and plain not in types:
-        raise Malformed(f"{where}.{label}: unknown type")
-    return label, kind
+    return types_of(value, check_name, member)
 
 
 def _members(types: Types, name: str) -> tuple[tuple[str, str], ...] | None:
@@ -265,14 +226,6 @@ def _reached(types: Types, name: str) -> list[str]:
             found.append(each)
             waiting.extend(kind.removesuffix("*") for _, kind in row)
     return found
-
-
-def _exactly(value: Any, names: set[str], where: str) -> None:
-    if not isinstance(value, Mapping):
-        raise Malformed(f"{where}: expected named fields")
-    if set(value) != names:
-        odd = sorted(str(name)[:64] for name in set(value) ^ names)
-        raise Malformed(f"{where}: {odd[0]!r} is missing or in none of the types")
 
 
 def _hexadecimal(value: Any, where: str) -> str:
@@ -359,7 +312,3 @@ def _text_hash(value: str) -> int:
     whole = len(data) // size * size
     words = [int.from_bytes(data[i : i + size], "big") for i in range(0, whole, size)]
     return poseidon([len(words), *words, int.from_bytes(data[whole:], "big"), len(data) - whole])
-
-
-def _no_number(text: str) -> Any:
-    raise Malformed("typed data: numbers are written as text in the canonical form")

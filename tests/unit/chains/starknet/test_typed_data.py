@@ -20,14 +20,12 @@ from quorate.chains.starknet.hashes import selector
 from quorate.chains.starknet.typed_data import (
     DOMAIN,
     MAX_DEPTH,
-    MAX_LEAVES,
-    MAX_MEMBERS,
-    MAX_TYPES,
     TypedData,
     from_document,
     parse,
     type_text,
 )
+from quorate.chains.typed import MAX_LEAVES, MAX_MEMBERS, MAX_TYPES
 from quorate.encoding import encode
 from quorate.errors import LimitExceeded, Malformed, ProofRejected, Refused
 from quorate.groups import group_named
@@ -269,6 +267,8 @@ def test_a_document_of_another_shape_is_refused() -> None:
         {**good, "types": {**good["types"], "Example": [{"name": 'v"', "type": "felt"}]}},
         {**good, "types": {**good["types"], "Example": [{"name": "v"}]}},
         {**good, "types": {**good["types"], "Example": [*felt, {"name": "d", "type": DOMAIN}]}},
+        # one value of two types, each with a hash of its own
+        {**good, "types": {**good["types"], "Example": [*felt, {"name": "v", "type": "u128"}]}},
     ):
         with pytest.raises(Malformed, match="typed data"):
             parse(changed)
